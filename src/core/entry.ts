@@ -1,0 +1,105 @@
+// Log entries, as they are handed to the store. `seq` and `time` are given where they are committed.
+import type { RefusalCode } from './errors.ts';
+import type { MaskCounts } from './evidence.ts';
+import type { DecisionReason, Effect } from './invocation.ts';
+import type { JsonObject } from './json.ts';
+
+/** Principal as it stands in entries. */
+export interface EntryPrincipal {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly actor: string;
+}
+
+/** What every entry about an invocation carries. */
+interface OfInvocation {
+  readonly invocation: string;
+  readonly session: string;
+  readonly principal: EntryPrincipal;
+  readonly tool: string;
+  readonly policy: string;
+}
+
+interface Decided {
+  readonly effect: Effect;
+  readonly reason: DecisionReason;
+  readonly rules: readonly string[];
+}
+
+/** Milliseconds each door took: `{"identify":0.1,"decide":0.02,…}`. */
+export type DoorTimes = Readonly<Record<string, number>>;
+
+export type EntryBody =
+  | (OfInvocation & {
+      readonly type: 'refused';
+      readonly code: RefusalCode;
+      readonly detail?: string;
+      readonly decision?: Decided;
+      readonly doors?: DoorTimes;
+    })
+  | (OfInvocation & {
+      readonly type: 'intent';
+      readonly backend: string;
+      readonly digest: string;
+      readonly decision: Decided;
+      readonly approval?: string;
+    })
+  | (OfInvocation & {
+      readonly type: 'outcome';
+      readonly backend: string;
+      /** `failed`: it had no effect. `unknown`: its answer was lost. `withheld`: it ran, and nothing was shown. */
+      readonly outcome: 'succeeded' | 'failed' | 'unknown' | 'withheld' | 'cancelled';
+      readonly code?: RefusalCode;
+      readonly detail?: string;
+      readonly lease?: string;
+      readonly masked?: MaskCounts;
+      readonly truncated?: boolean;
+      readonly bytes?: number;
+      readonly doors: DoorTimes;
+    })
+  | {
+      readonly type: 'lease.issued';
+      readonly lease: string;
+      readonly backend: string;
+      readonly provider: string;
+      /** What the credential is called at the backend (a role's name); never the secret. */
+      readonly reference: string;
+      readonly session: string;
+      readonly principal: EntryPrincipal;
+      readonly invocation: string;
+      /** RFC 3339. */
+      readonly expires: string;
+    }
+  | {
+      readonly type: 'lease.revoked' | 'lease.expired';
+      readonly lease: string;
+      readonly backend: string;
+      readonly reference: string;
+      readonly session: string;
+      readonly principal: EntryPrincipal;
+      /** Why it ended: `session`, `invocation`, `ttl`, `shutdown`, `sweep`, `operator`. */
+      readonly reason: string;
+    }
+  | { readonly type: 'policy.loaded'; readonly policy: string; readonly tools: number; readonly rules: number }
+  | { readonly type: 'policy.refused'; readonly policy?: string; readonly problems: readonly string[] }
+  | {
+      readonly type: 'auth.failures';
+      readonly count: number;
+      readonly reasons: Readonly<Record<string, number>>;
+      readonly from: string;
+      readonly to: string;
+    }
+  | { readonly type: 'broker.started' | 'broker.stopped'; readonly broker: string; readonly version: string };
+
+/** Kept beside the entry, encrypted, bound to it by a salted hash, erasable. */
+export interface Payloads {
+  /** Arguments as sent. */
+  readonly arguments?: JsonObject;
+  /** What left towards the agent, after masks. */
+  readonly result?: JsonObject;
+}
+
+export interface NewEntry {
+  readonly body: EntryBody;
+  readonly payloads?: Payloads;
+}

@@ -1,0 +1,155 @@
+// The one table of what can go wrong with a call, and what the agent is told about it.
+// A refusal is a value; an exception is a fault. Facts go to the log, never to the wire.
+
+export interface RefusalKind {
+  /** The log's level for it. */
+  readonly level: 'info' | 'warn' | 'error';
+  /** Whether making the same call again can succeed without anything else changing. */
+  readonly retryable: boolean;
+  /** What the agent is told. A rule's own message replaces it where there is one. */
+  readonly words: string;
+}
+
+export const REFUSALS = {
+  unknown_tool: { level: 'warn', retryable: false, words: 'There is no such tool.' },
+  invalid_arguments: { level: 'info', retryable: false, words: 'The arguments do not fit the tool.' },
+  denied: { level: 'info', retryable: false, words: 'This call is not allowed. Making it again will not change that.' },
+  approval_unavailable: {
+    level: 'info',
+    retryable: false,
+    words: 'This call needs the approval of a person, and this broker cannot ask for one yet. It was not made.',
+  },
+  too_many_calls: {
+    level: 'warn',
+    retryable: true,
+    words: 'Too many calls are running at once. Wait for one to finish, then try again.',
+  },
+  too_many_leases: {
+    level: 'warn',
+    retryable: true,
+    words: 'Too many credentials are in use at once. Try again in a minute.',
+  },
+  log_unavailable: {
+    level: 'error',
+    retryable: true,
+    words: 'The broker cannot keep its record at the moment, so the call was not made. Try again in a minute.',
+  },
+  credential_unavailable: {
+    level: 'error',
+    retryable: true,
+    words: 'The broker could not obtain a credential for this call. It was not made. Try again in a minute.',
+  },
+  backend_unavailable: {
+    level: 'error',
+    retryable: true,
+    words: 'The system behind this tool cannot be reached at the moment. The call was not made. Try again in a minute.',
+  },
+  backend_rejected: { level: 'info', retryable: false, words: 'The system behind this tool rejected the call.' },
+  backend_failed: {
+    level: 'error',
+    retryable: false,
+    words: 'The system behind this tool failed. The call had no effect.',
+  },
+  deadline_exceeded: {
+    level: 'warn',
+    retryable: false,
+    words: 'The call took longer than this tool may take, and was stopped.',
+  },
+  outcome_unknown: {
+    level: 'error',
+    retryable: false,
+    words: 'The answer of this call was lost, so it may or may not have happened. Check before making it again.',
+  },
+  cancelled: { level: 'info', retryable: true, words: 'The call was cancelled.' },
+  superseded: {
+    level: 'info',
+    retryable: false,
+    words: 'A newer call with the same arguments has taken over; its answer is the one that counts.',
+  },
+  result_withheld: {
+    level: 'error',
+    retryable: false,
+    words: 'The call was made, but its result could not be shown safely and was withheld.',
+  },
+  shutting_down: { level: 'info', retryable: true, words: 'The broker is shutting down. Try again in a moment.' },
+  internal: {
+    level: 'error',
+    retryable: false,
+    words: 'The broker failed. The operator can find out why from the log.',
+  },
+} as const satisfies Record<string, RefusalKind>;
+
+export type RefusalCode = keyof typeof REFUSALS;
+
+/** A door said no. `words` go to the agent, `detail` to the log alone. */
+export interface Refusal {
+  readonly code: RefusalCode;
+  readonly words: string;
+  /** For operators: facts, never a secret. */
+  readonly detail?: string;
+}
+
+export function refuse(code: RefusalCode, more: { words?: string; detail?: string } = {}): Refusal {
+  return {
+    code,
+    words: more.words ?? REFUSALS[code].words,
+    ...(more.detail === undefined ? {} : { detail: more.detail }),
+  };
+}
+
+/** What a backend did to a call that gave no answer. */
+export type BackendErrorCode =
+  'backend_unavailable' | 'backend_rejected' | 'backend_failed' | 'deadline_exceeded' | 'outcome_unknown' | 'cancelled';
+
+/**
+ * Thrown by a tool kind. `words` are for the agent: the kind's own constant text, with nothing of the backend's in it.
+ * `detail` is for the operator: what happened, and what to fix; never a secret.
+ */
+export class BackendError extends Error {
+  readonly code: BackendErrorCode;
+  readonly words: string | undefined;
+  readonly detail: string;
+
+  constructor(code: BackendErrorCode, detail: string, more: { words?: string; cause?: unknown } = {}) {
+    super(detail, { cause: more.cause });
+    this.name = 'BackendError';
+    this.code = code;
+    this.words = more.words;
+    this.detail = detail;
+  }
+}
+
+/** Thrown by src/credential when no credential can be had. `detail` is for the operator. */
+export class CredentialError extends Error {
+  readonly code: 'credential_unavailable' | 'too_many_leases' | 'cancelled';
+  readonly detail: string;
+
+  constructor(code: CredentialError['code'], detail: string, cause?: unknown) {
+    super(detail, { cause });
+    this.name = 'CredentialError';
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** Thrown by src/masking when it is in doubt. `detail` names the reason, never a value. */
+export class WithheldError extends Error {
+  readonly detail: string;
+
+  constructor(detail: string, cause?: unknown) {
+    super(detail, { cause });
+    this.name = 'WithheldError';
+    this.detail = detail;
+  }
+}
+
+/** Thrown by src/log and src/store when something could not be made durable. Nothing of it was kept. */
+export class StoreError extends Error {
+  readonly detail: string;
+
+  constructor(detail: string, cause?: unknown) {
+    super(detail, { cause });
+    this.name = 'StoreError';
+    this.detail = detail;
+  }
+}

@@ -1,0 +1,129 @@
+// What one door hands to the next. Each has a private constructor and one place that may call its static
+// maker (a lint rule holds that), so that a skipped door does not compile.
+import type { Decision, Invocation } from './invocation.ts';
+import type { Json, JsonObject } from './json.ts';
+import type { Secret } from './secret.ts';
+
+/** This exact invocation may run now. Made by the broker's decide and approve steps. */
+export class Permit {
+  readonly invocation: Invocation;
+  readonly decision: Decision;
+  /** Id of the approval that was used for it, if one was. */
+  readonly approval: string | undefined;
+
+  private constructor(invocation: Invocation, decision: Decision, approval: string | undefined) {
+    this.invocation = invocation;
+    this.decision = decision;
+    this.approval = approval;
+    Object.freeze(this);
+  }
+
+  /** Called by src/policy/decide.ts alone. */
+  static allowed(invocation: Invocation, decision: Decision): Permit {
+    if (decision.effect !== 'allow') throw new TypeError(`a decision to ${decision.effect} gives no permit`);
+    return new Permit(invocation, decision, undefined);
+  }
+
+  /** Called by src/approval alone. */
+  static approved(invocation: Invocation, decision: Decision, approval: string): Permit {
+    if (decision.effect === 'deny') throw new TypeError('a decision to deny gives no permit');
+    return new Permit(invocation, decision, approval);
+  }
+}
+
+/** The intent of a permitted invocation is durable in the log. Made by src/log alone. */
+export class Intent {
+  readonly permit: Permit;
+  /** Sequence number of the `intent` entry. */
+  readonly seq: number;
+
+  private constructor(permit: Permit, seq: number) {
+    this.permit = permit;
+    this.seq = seq;
+    Object.freeze(this);
+  }
+
+  static recorded(permit: Permit, seq: number): Intent {
+    return new Intent(permit, seq);
+  }
+}
+
+/** A credential as a provider gives it: named strings and secrets, for the backend's tool kind alone. */
+export interface Credential {
+  readonly [field: string]: string | Secret;
+}
+
+/**
+ * A credential issued for a call or a session. It belongs to one principal, session, backend and broker process.
+ * Made by src/credential alone.
+ */
+export class Lease {
+  readonly id: string;
+  readonly backend: string;
+  /** The provider's kind, such as `postgres-role`. */
+  readonly provider: string;
+  readonly credential: Credential;
+  /** Milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
+  /** Aborted the moment the lease ends, before its credential is revoked: running calls must stop. */
+  readonly ended: AbortSignal;
+  /** What lives on the credential (pools, children): disposed of before the credential is revoked. */
+  readonly resources: AsyncDisposableStack;
+
+  private constructor(facts: LeaseFacts) {
+    this.id = facts.id;
+    this.backend = facts.backend;
+    this.provider = facts.provider;
+    this.credential = facts.credential;
+    this.expiresAt = facts.expiresAt;
+    this.ended = facts.ended;
+    this.resources = facts.resources;
+    Object.freeze(this);
+  }
+
+  static issued(facts: LeaseFacts): Lease {
+    return new Lease(facts);
+  }
+}
+
+export interface LeaseFacts {
+  readonly id: string;
+  readonly backend: string;
+  readonly provider: string;
+  readonly credential: Credential;
+  readonly expiresAt: number;
+  readonly ended: AbortSignal;
+  readonly resources: AsyncDisposableStack;
+}
+
+/** How often each mask path, or detector, took something: `{"$.rows[*].email": 3}`. */
+export type MaskCounts = Readonly<Record<string, number>>;
+
+/** What may leave towards the agent. Made by src/masking alone; nothing else can be put into a result. */
+export class Masked {
+  /** The structured content; absent where the answer had none. */
+  readonly structured: JsonObject | undefined;
+  /** MCP content blocks. With structured content the first is its text twin. */
+  readonly content: readonly Json[];
+  readonly isError: boolean;
+  readonly counts: MaskCounts;
+
+  private constructor(facts: MaskedFacts) {
+    this.structured = facts.structured;
+    this.content = facts.content;
+    this.isError = facts.isError;
+    this.counts = facts.counts;
+    Object.freeze(this);
+  }
+
+  static through(facts: MaskedFacts): Masked {
+    return new Masked(facts);
+  }
+}
+
+export interface MaskedFacts {
+  readonly structured: JsonObject | undefined;
+  readonly content: readonly Json[];
+  readonly isError: boolean;
+  readonly counts: MaskCounts;
+}

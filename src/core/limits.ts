@@ -1,0 +1,28 @@
+// Every number that bounds something, with its unit in the name and one line of why.
+
+/** A prompt-injected agent must not be able to hold the whole broker. */
+export const MAX_CONCURRENT_CALLS_PER_PRINCIPAL = 32;
+/** Each lease is a login on somebody's database. */
+export const MAX_LEASES_PER_PRINCIPAL = 16;
+/** A request body: far above any honest argument, far below what hurts. */
+export const MAX_BODY_BYTES = 1_048_576;
+/** JSON.stringify dies at about 4,100 nested arrays; no tool needs more than this. */
+export const MAX_JSON_DEPTH = 64;
+/** A session with no call for this long has ended. */
+export const SESSION_IDLE_MS = 15 * 60_000;
+/** A session never lives longer than a working day. */
+export const SESSION_MAX_MS = 8 * 60 * 60_000;
+/** How long a finished call whose reply was not delivered answers an identical one. */
+export const UNDELIVERED_REPLY_MS = 10 * 60_000;
+/** How often a broker looks for leases that should have ended. */
+export const LEASE_SWEEP_INTERVAL_MS = 30_000;
+/** A broker that has not been heard of for this long is taken for dead. */
+export const BROKER_SILENT_MS = 60_000;
+/** Signals that a broker lives are written this often. */
+export const BROKER_HEARTBEAT_MS = 15_000;
+/** An entry that is not durable by then counts as not written. */
+export const LOG_DEADLINE_MS = 5_000;
+/** What in-flight calls get to finish after SIGTERM; the rest of the ten seconds is for leases and the log. */
+export const SHUTDOWN_GRACE_MS = 7_000;
+/** Bytes on a quiet connection, so that clients and proxies do not cut it. */
+export const KEEP_ALIVE_INTERVAL_MS = 15_000;

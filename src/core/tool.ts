@@ -1,0 +1,78 @@
+// A tool as the broker sees it: one declared operation, compiled. Made by src/policy with the help of tools/ and src/masking.
+import type { Intent, Lease, Masked } from './evidence.ts';
+import type { Json, JsonObject, JsonSchema } from './json.ts';
+
+export interface Tool {
+  readonly name: string;
+  readonly title: string | undefined;
+  readonly description: string | undefined;
+  readonly backend: BackendRef;
+  /** SHA-256 (hex) over the declarations of the tool and its backend, references unresolved. */
+  readonly definitionHash: string;
+  /** 2020-12, closed (`additionalProperties: false`). */
+  readonly inputSchema: JsonSchema;
+  /** Of the structured content after masks; absent where nothing can be promised. */
+  readonly outputSchema: JsonSchema | undefined;
+  readonly annotations: ToolAnnotations;
+  readonly timeoutMs: number;
+  /** Empty when the arguments fit the schema. Texts name the argument and what was expected, never its value. */
+  validate(args: JsonObject): readonly string[];
+  /** Everything that leaves towards the agent. */
+  readonly mask: Mask;
+  /** Arguments wherever they are shown. Always defined for objects that passed `validate`. */
+  maskArguments(args: JsonObject): JsonObject;
+  /** Runs the operation. Throws BackendError, and nothing else on purpose. */
+  call(call: ToolCall): Promise<ToolAnswer>;
+}
+
+export interface ToolAnnotations {
+  readonly readOnly: boolean;
+  readonly destructive: boolean;
+  readonly idempotent: boolean;
+}
+
+export interface BackendRef {
+  readonly name: string;
+  readonly kind: string;
+  /** SHA-256 (hex) over its declaration, references unresolved. */
+  readonly definitionHash: string;
+  /** The declared `credential` block, checked by its provider; undefined where the backend needs none. */
+  readonly credential: CredentialDeclaration | undefined;
+}
+
+/** A `credential` block: `kind`, `scope`, `ttl` are common; the provider reads the rest. */
+export interface CredentialDeclaration {
+  readonly kind: string;
+  readonly scope: 'session' | 'invocation';
+  readonly ttlMs: number;
+  /** The provider's own keys, resolved and parsed by its schema. */
+  readonly options: unknown;
+}
+
+export interface ToolCall {
+  readonly intent: Intent;
+  /** Undefined only where the backend declares no credential. */
+  readonly lease: Lease | undefined;
+  /** What the backend gets: tokens resolved, `justification` removed. */
+  readonly arguments: JsonObject;
+  /** Milliseconds since the Unix epoch. */
+  readonly deadline: number;
+  /** Aborted on cancellation, on the deadline and when the lease ends. */
+  readonly signal: AbortSignal;
+}
+
+/** What a backend answered, raw: it goes to `mask` and nowhere else. */
+export interface ToolAnswer {
+  readonly structured?: JsonObject;
+  /** MCP content blocks, for kinds whose answers have no structure. */
+  readonly content?: readonly Json[];
+  /** The backend's own word that the operation failed. */
+  readonly isError?: boolean;
+}
+
+export interface Mask {
+  /** Throws WithheldError in any doubt. Never changes its input. */
+  apply(answer: ToolAnswer): Masked;
+  /** What takes what, for `explain` and `check`. */
+  describe(): readonly { readonly path: string; readonly action: string }[];
+}

@@ -1,0 +1,68 @@
+// The port every kind of backend implements. A kind is one folder beside this file, listed in tools/kinds.ts.
+import type { z } from 'zod';
+import type { CredentialDeclaration, ToolAnnotations, ToolAnswer, ToolCall } from '../src/core/tool.ts';
+import type { JsonSchema } from '../src/core/json.ts';
+import type { Report } from '../src/core/problem.ts';
+
+export interface ToolKind<Backend = unknown, Declaration = unknown> {
+  /** The word policy files use: `kind: postgres`. */
+  readonly kind: string;
+  /** A backend's keys beside `kind`, `credential`, `mask`. Part of the published JSON Schema. References are resolved before it parses. */
+  readonly backend: z.ZodType<Backend>;
+  /** A tool's keys beside the common ones (`title`, `description`, `backend`, `input`, `readOnly`, `destructive`, `idempotent`, `limits`, `mask`). */
+  readonly tool: z.ZodType<Declaration>;
+  /** Kinds of credential that fit its backends, the usual one first. */
+  readonly credentials: readonly string[];
+  /** Checks one declaration and turns it into tools. Pure: touches no backend. Reports every problem; what it returns then is not used. */
+  compile(declared: DeclaredTool<Backend, Declaration>, report: Report): readonly CompiledTool[];
+  /** Asks the real backend about a declaration that compiled (`check --connect`). Reports every problem; throws only for faults of its own. */
+  examine(examined: ExaminedBackend<Backend, Declaration>, signal: AbortSignal): Promise<void>;
+}
+
+export interface DeclaredTool<Backend, Declaration> {
+  readonly name: string;
+  readonly backend: DeclaredBackend<Backend>;
+  /** The kind's own keys. Paths in reports start at the tool's declaration: `['sql']`, `['input', 'email']`. */
+  readonly declaration: Declaration;
+  /** The `input` block as JSON Schema properties, and which may be left out. */
+  readonly input: { readonly properties: Readonly<Record<string, JsonSchema>>; readonly optional: readonly string[] };
+  readonly annotations: ToolAnnotations;
+  readonly limits: ToolLimits;
+}
+
+export interface DeclaredBackend<Backend> {
+  readonly name: string;
+  readonly options: Backend;
+}
+
+export interface ToolLimits {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly timeoutMs: number;
+}
+
+export interface CompiledTool {
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  /** Closed, 2020-12. */
+  readonly inputSchema: JsonSchema;
+  /** Of the structured content before masks, where the kind knows it. */
+  readonly outputSchema?: JsonSchema;
+  /** Runs it. Throws BackendError. Stops when `signal` is aborted. */
+  call(call: ToolCall): Promise<ToolAnswer>;
+}
+
+export interface ExaminedBackend<Backend, Declaration> {
+  readonly backend: DeclaredBackend<Backend>;
+  readonly credential: CredentialDeclaration | undefined;
+  /** Reports at the backend's declaration. */
+  readonly report: Report;
+  readonly tools: readonly {
+    readonly declared: DeclaredTool<Backend, Declaration>;
+    /** The declared mask paths, with where each stands in the declaration. */
+    readonly masks: readonly { readonly path: string; readonly place: readonly (string | number)[] }[];
+    /** Reports at the tool's declaration. */
+    readonly report: Report;
+  }[];
+}
