@@ -1,0 +1,31 @@
+// What the MCP edge asks of the pipeline. Implemented by src/broker.ts.
+import type { Masked } from './evidence.ts';
+import type { Refusal } from './errors.ts';
+import type { JsonObject } from './json.ts';
+import type { Principal } from './principal.ts';
+import type { Tool } from './tool.ts';
+
+export interface Broker {
+  /** The tools this principal could be allowed, arguments aside; in a stable order. */
+  list(principal: Principal): readonly Tool[];
+  /** Takes one call through the doors. Resolves with words for every refusal; rejects only for a fault of the broker's own. */
+  invoke(call: Call): Promise<Reply>;
+}
+
+export interface Call {
+  readonly principal: Principal;
+  /** `_meta["sallyport/session"]`, else `Mcp-Session-Id`; undefined means principal and client. */
+  readonly sessionLabel: string | undefined;
+  readonly tool: string;
+  /** As sent, within the bounds of the edge: depth, duplicate keys and numbers have been checked. */
+  readonly arguments: JsonObject;
+  /** Aborted when the caller cancels, or goes away in an era where that means to cancel. */
+  readonly signal: AbortSignal;
+  /** Milliseconds the edge spent on identity, for the log's timing of the doors. */
+  readonly identifyMs: number;
+}
+
+export type Reply =
+  /** The outcome is in the log; this may leave. Call `delivered` once it has been written to the caller in full. */
+  | { readonly kind: 'result'; readonly invocation: string; readonly result: Masked; delivered(): void }
+  | { readonly kind: 'refusal'; readonly invocation: string; readonly refusal: Refusal; delivered(): void };
