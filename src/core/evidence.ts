@@ -1,11 +1,13 @@
 // What one door hands to the next. Each has a private constructor and one place that may call its static
-// maker (a lint rule holds that), so that a skipped door does not compile.
+// maker (a lint rule holds that), so that a skipped door does not compile. `brand` exists for the compiler alone:
+// without it a literal of the same shape would pass for evidence.
 import type { Decision, Invocation } from './invocation.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Secret } from './secret.ts';
 
 /** This exact invocation may run now. Made by the broker's decide and approve steps. */
 export class Permit {
+  declare protected readonly brand: 'Permit';
   readonly invocation: Invocation;
   readonly decision: Decision;
   /** Id of the approval that was used for it, if one was. */
@@ -33,6 +35,7 @@ export class Permit {
 
 /** The intent of a permitted invocation is durable in the log. Made by src/log alone. */
 export class Intent {
+  declare protected readonly brand: 'Intent';
   readonly permit: Permit;
   /** Sequence number of the `intent` entry. */
   readonly seq: number;
@@ -58,6 +61,7 @@ export interface Credential {
  * Made by src/credential alone.
  */
 export class Lease {
+  declare protected readonly brand: 'Lease';
   readonly id: string;
   readonly backend: string;
   /** The provider's kind, such as `postgres-role`. */
@@ -101,6 +105,7 @@ export type MaskCounts = Readonly<Record<string, number>>;
 
 /** What may leave towards the agent. Made by src/masking alone; nothing else can be put into a result. */
 export class Masked {
+  declare protected readonly brand: 'Masked';
   /** The structured content; absent where the answer had none. */
   readonly structured: JsonObject | undefined;
   /** MCP content blocks. With structured content the first is its text twin. */

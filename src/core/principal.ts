@@ -18,6 +18,8 @@ export interface PrincipalFacts {
 }
 
 export class Principal implements PrincipalFacts {
+  /** For the compiler alone: a literal of the same shape is not a Principal. */
+  declare protected readonly brand: 'Principal';
   readonly issuer: string;
   readonly subject: string;
   readonly actor: string;
