@@ -28,3 +28,25 @@ export interface Report {
   error(place: ProblemPlace, message: string, hint?: string): void;
   warning(place: ProblemPlace, message: string, hint?: string): void;
 }
+
+/** In the order in which somebody would go through the files. */
+export function byPlace(a: Problem, b: Problem): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+  return a.line - b.line || a.column - b.column;
+}
+
+/** Thrown where files that must be right to go on are not. Carries every problem, by place. */
+export class ConfigurationError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.toSorted(byPlace).map(problemText).join('\n'));
+    this.name = 'ConfigurationError';
+    this.problems = problems.toSorted(byPlace);
+  }
+}
+
+/** One line: `policies/shop.yaml:12:5: error: unknown key "sqll" (did you mean "sql"?)`. */
+export function problemText({ file, line, column, severity, message, hint }: Problem): string {
+  return `${file}:${String(line)}:${String(column)}: ${severity}: ${message}${hint === undefined ? '' : ` (${hint})`}`;
+}

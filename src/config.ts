@@ -1,0 +1,178 @@
+// sallyport.yaml + environment → one frozen Config, or every problem at once. Called by src/cli.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { ConfigurationError, type Problem, type Report } from './core/problem.ts';
+import { resolveReferences } from './policy/references.ts';
+import { parseReporting } from './policy/schema-problems.ts';
+import { YamlFile } from './policy/yaml-file.ts';
+
+/** Signatures by a private key alone: with a shared secret, whoever verifies could also sign. */
+const ALGORITHMS = [
+  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519',
+] as const; // prettier-ignore
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+export interface Config {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Where clients reach the broker; an origin, without a slash at the end. */
+  readonly publicUrl: string;
+  /** Absolute. Where embedded state and keys live. */
+  readonly dataDirectory: string;
+  /** Absolute. */
+  readonly policiesDirectory: string;
+  /** At least one. */
+  readonly issuers: readonly IssuerConfig[];
+  /** Origins that browsers may call from, `publicUrl` among them. */
+  readonly allowedOrigins: readonly string[];
+  /** Values of the Host header that are served (`host:port`, or `host` alone for the default port), that of `publicUrl` among them. */
+  readonly allowedHosts: readonly string[];
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+}
+
+export interface IssuerConfig {
+  /** Defined wherever there is more than one issuer: groups are then written `name:group`. */
+  readonly name: string | undefined;
+  /** As tokens say it in `iss`. */
+  readonly issuer: string;
+  /** As tokens must say it in `aud`. */
+  readonly audience: string;
+  /** The claim that lists groups. */
+  readonly groupsClaim: string;
+  readonly algorithms: readonly string[];
+}
+
+const url = z.url({ protocol: /^https?$/, error: 'expected an address such as https://broker.example.com' });
+const securedUrl = url.refine((text) => new URL(text).protocol === 'https:' || isLoopback(new URL(text).hostname), {
+  error: "expected https\nkeys fetched over plain http could be anybody's; only loopback addresses may do without",
+});
+const origin = url.refine((text) => new URL(text).origin === text.replace(/\/$/, ''), {
+  error: 'expected an origin: scheme, host and port, and no path',
+});
+
+const issuerSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and "-"').optional()
+    .describe('What its groups are prefixed with in rules (okta:finance); needed with more than one issuer.'),
+  issuer: securedUrl.describe('The OpenID provider, as tokens name it in `iss`; discovery gives the rest.'),
+  audience: z.string().min(1).optional().describe('What tokens must name in `aud`. Default: <publicUrl>/mcp.'),
+  groups: z.string().min(1).default('groups').describe('The claim that lists groups.'),
+  algorithms: z.array(z.enum(ALGORITHMS)).min(1).default([...ALGORITHMS]).describe('Signature algorithms that are accepted.'),
+}); // prettier-ignore
+
+const configSchema = z.strictObject({
+  listen: z.string().default('127.0.0.1:8931').describe('Address and port to listen on.'),
+  publicUrl: origin.optional().describe('Where clients reach the broker. Default: the listening address, where that is loopback.'),
+  data: z.string().min(1).default('.sallyport').describe('Directory of embedded state and keys.'),
+  policies: z.string().min(1).default('policies').describe('Directory of policy files.'),
+  issuers: z.array(issuerSchema).min(1, 'expected at least one issuer').describe('Who may sign tokens: OpenID providers.'),
+  allowedOrigins: z.array(origin).default([]).describe('More origins that browsers may call from.'),
+  allowedHosts: z.array(z.string().min(1)).default([]).describe('More values of the Host header that are served.'),
+  logLevel: z.enum(LOG_LEVELS).default('info').describe('What the process itself prints.'),
+}); // prettier-ignore
+
+/** Keys of sallyport.yaml as the command line gives them; its paths are relative to the working directory. */
+export type ConfigOverrides = Partial<z.input<typeof configSchema>>;
+
+/**
+ * Reads the configuration. Paths in the file are relative to it. References are resolved from `env` and from files.
+ * Throws ConfigurationError with every problem.
+ *
+ * @param file as the user typed it; left out, only `overrides` count
+ */
+export function loadConfig({
+  file,
+  env,
+  overrides = {},
+}: {
+  file?: string | undefined;
+  env: Readonly<Record<string, string | undefined>>;
+  overrides?: ConfigOverrides;
+}): Config {
+  const problems: Problem[] = [];
+  const directory = file === undefined ? process.cwd() : dirname(resolve(file));
+  if (file !== undefined && !existsSync(file)) {
+    const hint = 'create it, or name another with --config; `issuers` is the one key it needs';
+    throw new ConfigurationError([
+      { severity: 'error', file, line: 1, column: 1, message: 'there is no such file', hint },
+    ]);
+  }
+  const yaml = new YamlFile(file ?? 'command line', file === undefined ? '{}' : readFileSync(file, 'utf8'), problems);
+  const report = yaml.report();
+  const { value, unresolved } = resolveReferences(yaml.value ?? {}, { env, directory }, report);
+  const { policies, data, ...others } = overrides;
+  const paths = {
+    ...(policies === undefined ? {} : { policies: resolve(policies) }),
+    ...(data === undefined ? {} : { data: resolve(data) }),
+  };
+  const written = typeof value === 'object' && !Array.isArray(value) ? { ...value, ...others, ...paths } : value;
+  const parsed = parseReporting(configSchema, written, report, unresolved).value;
+  const config = parsed && assemble(parsed, directory, report);
+  if (config === undefined || problems.length > 0) throw new ConfigurationError(problems);
+  return config;
+}
+
+function assemble(parsed: z.output<typeof configSchema>, directory: string, report: Report): Config | undefined {
+  const listen = parseListen(parsed.listen);
+  if (listen === undefined) {
+    report.error({ path: ['listen'] }, 'expected address:port, such as 127.0.0.1:8931 or [::1]:8931');
+    return undefined;
+  }
+  if (parsed.publicUrl === undefined && (!isLoopback(listen.host) || listen.port === 0)) {
+    report.error(
+      { path: ['listen'] },
+      'clients cannot tell from this address where the broker is',
+      'say it in `publicUrl`',
+    );
+    return undefined;
+  }
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
+  const publicUrl = new URL(parsed.publicUrl ?? `http://${host}:${String(listen.port)}`);
+  checkIssuers(parsed.issuers, report);
+  return deepFreeze({
+    listen,
+    publicUrl: publicUrl.origin,
+    dataDirectory: resolve(directory, parsed.data),
+    policiesDirectory: resolve(directory, parsed.policies),
+    issuers: parsed.issuers.map(({ name, issuer, audience, groups, algorithms }) => {
+      return { name, issuer, audience: audience ?? `${publicUrl.origin}/mcp`, groupsClaim: groups, algorithms };
+    }),
+    allowedOrigins: [publicUrl.origin, ...parsed.allowedOrigins.map((text) => new URL(text).origin)],
+    allowedHosts: [publicUrl.host, ...parsed.allowedHosts],
+    logLevel: parsed.logLevel,
+  });
+}
+
+function checkIssuers(issuers: z.output<typeof configSchema>['issuers'], report: Report): void {
+  for (const [index, { name, issuer }] of issuers.entries()) {
+    const before = issuers.slice(0, index);
+    if (before.some((other) => other.issuer === issuer)) {
+      report.error({ path: ['issuers', index, 'issuer'] }, 'this issuer is listed twice');
+    }
+    if (name !== undefined && before.some((other) => other.name === name)) {
+      report.error({ path: ['issuers', index, 'name'] }, `another issuer is called "${name}" too`);
+    }
+    if (name === undefined && issuers.length > 1) {
+      report.error(
+        { path: ['issuers', index] },
+        'missing: `name`',
+        'with more than one issuer, rules write groups as name:group',
+      );
+    }
+  }
+}
+
+function parseListen(text: string): Config['listen'] | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  return match === null || port > 65_535 ? undefined : { host: match[1] ?? match[2] ?? '', port };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function deepFreeze<Value extends object>(value: Value): Value {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part as object);
+  return Object.freeze(value);
+}

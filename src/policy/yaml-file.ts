@@ -1,0 +1,115 @@
+// A YAML file that remembers where everything in it stands. Pure. Called by src/config.ts and load-policies.ts.
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
+import type { Problem, ProblemPlace, Report } from '../core/problem.ts';
+import { offsetInSource } from './scalar-offset.ts';
+
+type Path = ProblemPlace['path'];
+
+/** Aliases may save typing; they may not make a small file a large value. */
+const MAX_ALIASES = 100;
+
+export class YamlFile {
+  /** As the user would type it. */
+  readonly name: string;
+  readonly text: string;
+  /** The document as plain values; undefined where it could not be read, or is empty. */
+  readonly value: unknown;
+  readonly #document: Document.Parsed;
+  readonly #lines = new LineCounter();
+  readonly #problems: Problem[];
+
+  /** Reports what is wrong with the YAML itself to `problems`; what is found in it later goes there too. */
+  constructor(name: string, text: string, problems: Problem[]) {
+    this.name = name;
+    this.text = text;
+    this.#problems = problems;
+    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+    for (const { code, message, pos } of [...this.#document.errors, ...this.#document.warnings]) {
+      this.#add(
+        'error',
+        pos[0],
+        code === 'MULTIPLE_DOCS' ? 'a second document in one file; put it into its own file' : message,
+      );
+    }
+    visit(this.#document, {
+      Pair: (_, { key }) => {
+        if (isScalar(key) && typeof key.value === 'string' && key.value !== '__proto__') return;
+        const at = (key as Node | null)?.range?.[0] ?? 0;
+        this.#add(
+          'error',
+          at,
+          'a key must be plain text',
+          isScalar(key) ? 'put it in quotes, or choose another name' : undefined,
+        );
+      },
+    });
+    this.value = this.#document.errors.length > 0 ? undefined : this.#plain();
+  }
+
+  #plain(): unknown {
+    try {
+      return this.#document.toJS({ maxAliasCount: MAX_ALIASES }) ?? undefined;
+    } catch (error) {
+      if (!(error instanceof ReferenceError)) throw error;
+      this.#add('error', 0, `the file uses aliases (*name) too much: ${error.message}`, 'write the values out');
+      return undefined;
+    }
+  }
+
+  /** Reports at places below `root`. */
+  report(root: Path = []): Report {
+    const add = (severity: Problem['severity']) => (place: ProblemPlace, message: string, hint?: string) => {
+      this.#add(severity, this.#offset({ ...place, path: [...root, ...place.path] }), message, hint);
+    };
+    return { error: add('error'), warning: add('warning') };
+  }
+
+  /** `policies/shop.yaml:12`, to point at another place in a message. */
+  position(place: ProblemPlace): string {
+    return `${this.name}:${String(this.#lines.linePos(this.#offset(place)).line)}`;
+  }
+
+  #add(severity: Problem['severity'], offset: number, message: string, hint?: string): void {
+    const { line, col } = this.#lines.linePos(offset);
+    const at = { severity, file: this.name, line: Math.max(line, 1), column: Math.max(col, 1) };
+    this.#problems.push({ ...at, message, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  /** Where a place starts in the text; of the nearest thing that exists, where it does not. */
+  #offset({ path, offset, atKey }: ProblemPlace): number {
+    let node: Node | null = this.#document.contents;
+    let key: Node | null = null;
+    for (const step of path) {
+      if (isAlias(node)) node = node.resolve(this.#document) ?? null;
+      if (!isCollection(node)) return start(key ?? node);
+      const item: unknown = isMap(node)
+        ? node.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(step))
+        : node.items[Number(step)];
+      if (item === undefined) return start(key ?? node);
+      if (isPair(item)) {
+        key = item.key as Node;
+        node = item.value as Node | null;
+      } else {
+        key = null;
+        node = item as Node;
+      }
+    }
+    if (atKey === true || node === null) return start(key ?? node);
+    return offset !== undefined && isScalar(node) ? offsetInSource(this.text, node, offset) : start(node);
+  }
+}
+
+function start(node: Node | null): number {
+  return node?.range?.[0] ?? 0;
+}
