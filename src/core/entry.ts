@@ -53,6 +53,8 @@ export type EntryBody =
       readonly detail?: string;
       readonly lease?: string;
       readonly masked?: MaskCounts;
+      /** The invocation whose reply this one was given: an identical call that ran once for both. It then has no intent of its own. */
+      readonly joined?: string;
       readonly truncated?: boolean;
       readonly bytes?: number;
       readonly doors: DoorTimes;

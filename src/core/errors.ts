@@ -60,6 +60,12 @@ export const REFUSALS = {
     retryable: false,
     words: 'The answer of this call was lost, so it may or may not have happened. Check before making it again.',
   },
+  still_running: {
+    level: 'info',
+    retryable: true,
+    words:
+      'An identical call is still running. Make the same call again in a minute to get its answer; it is not run twice.',
+  },
   cancelled: { level: 'info', retryable: true, words: 'The call was cancelled.' },
   superseded: {
     level: 'info',
@@ -70,6 +76,12 @@ export const REFUSALS = {
     level: 'error',
     retryable: false,
     words: 'The call was made, but its result could not be shown safely and was withheld.',
+  },
+  outcome_unrecorded: {
+    level: 'error',
+    retryable: false,
+    words:
+      'The call was made, but the broker could not complete its record, so the result is withheld. Check before making it again.',
   },
   shutting_down: { level: 'info', retryable: true, words: 'The broker is shutting down. Try again in a moment.' },
   internal: {

@@ -22,7 +22,27 @@ export const BROKER_SILENT_MS = 60_000;
 export const BROKER_HEARTBEAT_MS = 15_000;
 /** An entry that is not durable by then counts as not written. */
 export const LOG_DEADLINE_MS = 5_000;
+/** What a backend gets, after a call was cancelled or ran out of time, to stop it and say what became of it. */
+export const CANCEL_GRACE_MS = 2_000;
+/** How often an outcome that could not be written is tried again. */
+export const OUTCOME_RETRY_MS = 2_000;
+/** A store that breaks its own deadline is not waited for longer than this. */
+export const LOG_HANG_MS = 2 * LOG_DEADLINE_MS;
+/** What calls that outlived the grace get to be stopped and recorded. */
+export const STOP_GRACE_MS = 2_500;
 /** What in-flight calls get to finish after SIGTERM; the rest of the ten seconds is for leases and the log. */
-export const SHUTDOWN_GRACE_MS = 7_000;
+export const SHUTDOWN_GRACE_MS = 5_000;
 /** Bytes on a quiet connection, so that clients and proxies do not cut it. */
 export const KEEP_ALIVE_INTERVAL_MS = 15_000;
+/** An HTTP answer that takes longer than this becomes a stream, which can carry those bytes. */
+export const STREAM_AFTER_MS = 5_000;
+/** A session label is a word for people and logs; a UUID has 36 characters. */
+export const MAX_SESSION_LABEL_CHARS = 128;
+/** All headers of a request: a token with many groups fits. */
+export const MAX_HEADER_BYTES = 32_768;
+/** A client that sends its headers more slowly than this holds a connection for nothing. */
+export const HEADERS_TIMEOUT_MS = 10_000;
+/** Headers and body together. */
+export const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than the usual minute of load balancers, so that they, not the broker, close idle connections. */
+export const IDLE_CONNECTION_MS = 75_000;

@@ -1,0 +1,136 @@
+// THE pipeline. `invoke` is read from top to bottom: each step needs what only the step before can make.
+import type { KeyObject } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CallRecord, type RecordPorts } from './call-record.ts';
+import { CallerSlots } from './caller-slots.ts';
+import type { Broker, Call, Reply } from './core/broker.ts';
+import { Stopwatch } from './core/clock.ts';
+import { bounded } from './core/deadline.ts';
+import { callDigest } from './core/digest.ts';
+import { refuse, StoreError, type Refusal } from './core/errors.ts';
+import type { Intent } from './core/evidence.ts';
+import type { Invocation } from './core/invocation.ts';
+import { STOP_GRACE_MS } from './core/limits.ts';
+import type { PolicySet } from './core/policy.ts';
+import type { Sessions } from './core/session.ts';
+import { Conflict } from './core/store.ts';
+import { uuidv7 } from './core/uuid.ts';
+import { decide, permitFor, visibleTool, visibleTools } from './policy/decide.ts';
+import { runOnBackend, whyStopped, type BackendPorts } from './run-on-backend.ts';
+
+export interface Ports extends BackendPorts, Omit<RecordPorts, 'closing'> {
+  /** The policy set in force now; one call sees one set throughout. */
+  policies(): PolicySet;
+  readonly sessions: Sessions;
+  /** Key of the digests; see src/core/digest.ts. */
+  readonly digestKey: KeyObject;
+}
+
+export interface RunningBroker extends Broker {
+  /** Refuses new calls, lets running ones finish for `graceMs`, then stops them. Resolves when none runs any more. */
+  drain(graceMs: number): Promise<void>;
+}
+
+export function createBroker(ports: Ports): RunningBroker {
+  const { clock } = ports;
+  const slots = new CallerSlots();
+  const closing = new AbortController();
+  const running = new Set<Promise<Reply>>();
+  let draining = false;
+
+  async function throughTheDoors(call: Call): Promise<Reply> {
+    const { principal } = call;
+    const watch = new Stopwatch(clock);
+    watch.add('identify', call.identifyMs);
+
+    const policies = ports.policies();
+    const arrivedAt = clock.now();
+    const session = await bounded(ports.sessions.current(principal, call.sessionLabel)).catch(
+      (error: unknown) => error as Error,
+    );
+    const invocation: Invocation = {
+      id: uuidv7(arrivedAt),
+      session: typeof session === 'string' ? session : '',
+      principal,
+      tool: call.tool,
+      arguments: call.arguments,
+      arrivedAt,
+    };
+    const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, policies.version, watch);
+    if (typeof session !== 'string') return record.unlogged(session);
+    if (draining) return record.refused(refuse('shutting_down'));
+    using slot = slots.take(principal.key);
+    if (slot === undefined) return record.refused(refuse('too_many_calls'));
+
+    // 2. Bound and parse.
+    const tool = visibleTool(policies, principal, call.tool);
+    if (tool === undefined) return record.refused(refuse('unknown_tool'));
+    const misfits = tool.validate(call.arguments);
+    if (misfits.length > 0) return record.refused(refuse('invalid_arguments', { words: misfitWords(misfits) }));
+    watch.lap('parse');
+
+    // 3. Decide.
+    const decision = decide(policies, { principal, tool, arguments: call.arguments, session, now: arrivedAt });
+    watch.lap('decide');
+    if (decision.effect === 'deny') {
+      const words = decision.message === undefined ? {} : { words: decision.message };
+      return record.refused(refuse('denied', words), decision);
+    }
+
+    // 4. Approve.
+    const permit = permitFor(invocation, decision);
+    if (permit === undefined) return record.refused(refuse('approval_unavailable'), decision);
+
+    // 5. Write the intent; an identical call that runs already is joined instead.
+    const deadline = clock.now() + tool.timeoutMs;
+    const signal = AbortSignal.any([call.signal, closing.signal, AbortSignal.timeout(tool.timeoutMs)]);
+    const deciding = policies.rules.filter((rule) => decision.rules.includes(rule.id));
+    const digest = callDigest(ports.digestKey, invocation, tool, deciding);
+    let intent: Intent | undefined;
+    while (intent === undefined) {
+      try {
+        intent = await record.intent(permit, tool, digest);
+      } catch (error) {
+        if (!(error instanceof Conflict)) return record.unlogged(error);
+        const followed = await ports.repeated.follow(digest, signal).catch((reason: unknown) => reason as Error);
+        if (followed instanceof StoreError) return record.unlogged(followed);
+        if (followed instanceof Error) return record.refused(stillRunning(signal), decision);
+        if (followed.kind !== 'none') return record.joined(tool, followed);
+      }
+    }
+    watch.lap('intent');
+
+    // 6 to 8. Lease, call, mask.
+    const ending = await runOnBackend(ports, tool, intent, deadline, signal, watch);
+
+    // 9 and 10. Write the outcome, reply.
+    return record.outcome(tool, ending);
+  }
+
+  return {
+    list: (principal) => visibleTools(ports.policies(), principal),
+
+    invoke(call) {
+      const reply = throughTheDoors(call);
+      running.add(reply);
+      const gone = (): void => void running.delete(reply);
+      reply.then(gone, gone);
+      return reply;
+    },
+
+    async drain(graceMs) {
+      draining = true;
+      await Promise.race([Promise.allSettled(running), delay(graceMs)]);
+      closing.abort();
+      await Promise.race([Promise.allSettled(running), delay(STOP_GRACE_MS)]);
+    },
+  };
+}
+
+function misfitWords(misfits: readonly string[]): string {
+  return `The arguments do not fit the tool: ${misfits.join('; ')}. Correct them and call again.`;
+}
+
+function stillRunning(signal: AbortSignal): Refusal {
+  return refuse(whyStopped(signal) === 'cancelled' ? 'cancelled' : 'still_running');
+}

@@ -1,0 +1,192 @@
+// What the log is told about one call, entry by entry, and what the caller is told when the log does not answer.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Reply } from './core/broker.ts';
+import type { Stopwatch } from './core/clock.ts';
+import { bounded } from './core/deadline.ts';
+import type { EntryBody, NewEntry } from './core/entry.ts';
+import { REFUSALS, refuse, StoreError, type Refusal } from './core/errors.ts';
+import type { Intent, Masked, Permit } from './core/evidence.ts';
+import type { Decision, Invocation } from './core/invocation.ts';
+import type { JsonObject } from './core/json.ts';
+import { OUTCOME_RETRY_MS } from './core/limits.ts';
+import type { Log } from './core/log.ts';
+import type { Logger } from './core/logger.ts';
+import type { Followed, RepeatedCalls } from './core/repeated-calls.ts';
+import type { Statement } from './core/store.ts';
+import type { Tool } from './core/tool.ts';
+import { recordOf } from './masking/recorded.ts';
+import type { Ending } from './run-on-backend.ts';
+
+export interface RecordPorts {
+  readonly log: Log;
+  readonly repeated: RepeatedCalls;
+  readonly logger: Logger;
+  /** Aborted when the broker closes: an outcome that could not be written is then given up. */
+  readonly closing: AbortSignal;
+}
+
+export class CallRecord {
+  readonly #ports: RecordPorts;
+  readonly #invocation: Invocation;
+  readonly #policy: string;
+  readonly #watch: Stopwatch;
+
+  constructor(ports: RecordPorts, invocation: Invocation, policyVersion: string, watch: Stopwatch) {
+    this.#ports = ports;
+    this.#invocation = invocation;
+    this.#policy = policyVersion;
+    this.#watch = watch;
+  }
+
+  /** The call was stopped before its intent. */
+  async refused(refusal: Refusal, decision?: Decision): Promise<Reply> {
+    const body: EntryBody = {
+      ...this.#subject(),
+      type: 'refused',
+      code: refusal.code,
+      ...(refusal.detail === undefined ? {} : { detail: refusal.detail }),
+      ...(decision === undefined ? {} : { decision: decided(decision) }),
+      doors: this.#watch.laps,
+    };
+    try {
+      await bounded(this.#ports.log.append([{ body, payloads: { arguments: this.#invocation.arguments } }]));
+    } catch (error) {
+      return this.unlogged(error);
+    }
+    return this.#refusal(refusal);
+  }
+
+  /** Rejects with Conflict when an identical call is running, with StoreError when nothing could be written. */
+  intent(permit: Permit, tool: Tool, digest: string): Promise<Intent> {
+    const body = {
+      ...this.#subject(),
+      type: 'intent',
+      backend: tool.backend.name,
+      digest,
+      decision: decided(permit.decision),
+      ...(permit.approval === undefined ? {} : { approval: permit.approval }),
+    } as const;
+    const claim = tool.annotations.readOnly ? [] : this.#ports.repeated.claim(digest, this.#invocation);
+    return bounded(this.#ports.log.intent(permit, body, { arguments: this.#invocation.arguments }, claim));
+  }
+
+  /** Without its outcome in the log, nothing of a result leaves. */
+  async outcome(tool: Tool, ending: Ending): Promise<Reply> {
+    const id = this.#invocation.id;
+    const finish = tool.annotations.readOnly ? [] : [this.#ports.repeated.finish(id)];
+    const entry = this.#outcomeEntry(tool, ending);
+    try {
+      await bounded(this.#ports.log.append([entry], finish));
+    } catch (error) {
+      const refusal = refuse('outcome_unrecorded', { detail: reasonOf(error) });
+      const late = this.#outcomeEntry(tool, { outcome: 'withheld', refusal, lease: ending.lease });
+      if (error instanceof StoreError) void this.#writeLater(late, finish);
+      return this.#refusal(refusal);
+    }
+    const delivered = (): void => {
+      if (!tool.annotations.readOnly) this.#ports.repeated.delivered(id);
+    };
+    if ('result' in ending) return { kind: 'result', invocation: id, result: ending.result, delivered };
+    return { ...this.#refusal(ending.refusal), delivered };
+  }
+
+  /** An identical call ran once for both: its reply is this one's too. */
+  async joined(tool: Tool, followed: Exclude<Followed, { kind: 'none' }>): Promise<Reply> {
+    const ending: Ending =
+      followed.kind === 'reply'
+        ? { outcome: followed.reply.isError ? 'failed' : 'succeeded', result: followed.reply, lease: undefined }
+        : {
+            outcome: 'unknown',
+            refusal: refuse('outcome_unknown', { detail: 'the broker that ran it died' }),
+            lease: undefined,
+          };
+    const entry = this.#outcomeEntry(tool, ending, followed.invocation);
+    try {
+      await bounded(this.#ports.log.append([entry]));
+    } catch (error) {
+      return this.unlogged(error);
+    }
+    const delivered = (): void => {
+      this.#ports.repeated.delivered(followed.invocation);
+    };
+    if ('result' in ending)
+      return { kind: 'result', invocation: this.#invocation.id, result: ending.result, delivered };
+    return { ...this.#refusal(ending.refusal), delivered };
+  }
+
+  /** Nothing could be written, so nothing happens. */
+  unlogged(error: unknown): Reply {
+    return this.#refusal(refuse('log_unavailable', { detail: reasonOf(error) }));
+  }
+
+  #subject() {
+    const { id, session, principal, tool } = this.#invocation;
+    const { issuer, subject, actor } = principal;
+    return { invocation: id, session, principal: { issuer, subject, actor }, tool, policy: this.#policy };
+  }
+
+  #outcomeEntry(tool: Tool, ending: Ending, joined?: string): NewEntry {
+    const shown = 'result' in ending ? resultFacts(ending.result) : refusalFacts(ending.refusal);
+    const body: EntryBody = {
+      ...this.#subject(),
+      type: 'outcome',
+      backend: tool.backend.name,
+      outcome: ending.outcome,
+      ...shown.facts,
+      ...(ending.lease === undefined ? {} : { lease: ending.lease }),
+      ...(joined === undefined ? {} : { joined }),
+      doors: this.#watch.laps,
+    };
+    return joined === undefined ? { body, payloads: { result: shown.record } } : { body };
+  }
+
+  #refusal(refusal: Refusal): Reply {
+    const { level } = REFUSALS[refusal.code];
+    const { id, tool } = this.#invocation;
+    this.#ports.logger[level]({ invocation: id, tool, code: refusal.code, detail: refusal.detail }, 'call refused');
+    return { kind: 'refusal', invocation: id, refusal, delivered: () => undefined };
+  }
+
+  /** The log closes the story of the invocation as soon as it can be written again. */
+  async #writeLater(entry: NewEntry, finish: readonly Statement[]): Promise<void> {
+    const { log, closing } = this.#ports;
+    while (!closing.aborted) {
+      await delay(OUTCOME_RETRY_MS, undefined, { ref: false });
+      try {
+        await log.append([entry], finish);
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreError)) return;
+      }
+    }
+  }
+}
+
+function decided(decision: Decision) {
+  return { effect: decision.effect, reason: decision.reason, rules: decision.rules };
+}
+
+function resultFacts(result: Masked) {
+  const record = recordOf(result);
+  const truncated = result.structured?.['truncated'] === true ? { truncated: true } : {};
+  return { record, facts: { masked: result.counts, ...truncated, bytes: textBytes(result) } };
+}
+
+function refusalFacts(refusal: Refusal) {
+  const record: JsonObject = { content: [{ type: 'text', text: refusal.words }], isError: true };
+  const detail = refusal.detail === undefined ? {} : { detail: refusal.detail };
+  return { record, facts: { code: refusal.code, ...detail } };
+}
+
+function textBytes(result: Masked): number {
+  let bytes = 0;
+  for (const block of result.content) {
+    const text = (block as JsonObject)['text'];
+    if (typeof text === 'string') bytes += Buffer.byteLength(text);
+  }
+  return bytes;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof StoreError ? error.detail : error instanceof Error ? error.message : typeof error;
+}

@@ -1,0 +1,42 @@
+// What a command says when it cannot go on, and the exit codes of the program.
+import pc from 'picocolors';
+import { ConfigurationError, type Problem } from '../core/problem.ts';
+
+export const EXIT = { good: 0, no: 1, usage: 2, fault: 70 } as const;
+
+/** The user can mend it: one sentence that says what is wrong, one that says what to do. */
+export class UsageError extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.name = 'UsageError';
+    this.hint = hint;
+  }
+}
+
+/** Says on stderr what stopped the program, and returns its exit code. */
+export function explainFailure(error: unknown): number {
+  if (error instanceof ConfigurationError) {
+    for (const problem of error.problems) process.stderr.write(`${problemLine(problem)}\n`);
+    return EXIT.usage;
+  }
+  if (error instanceof UsageError) {
+    process.stderr.write(
+      `${pc.red('error:')} ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`,
+    );
+    return EXIT.usage;
+  }
+  process.stderr.write(
+    `${pc.red('fault:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  return EXIT.fault;
+}
+
+/** `file:line:column: error: message`, with the hint on a line of its own. */
+export function problemLine(problem: Problem): string {
+  const where = pc.bold(`${problem.file}:${String(problem.line)}:${String(problem.column)}`);
+  const severity = problem.severity === 'error' ? pc.red('error') : pc.yellow('warning');
+  const hint = problem.hint === undefined ? '' : `\n    ${pc.dim(problem.hint)}`;
+  return `${where}: ${severity}: ${problem.message}${hint}`;
+}

@@ -1,0 +1,60 @@
+// Bounds a wait on something that may never answer. What is waited for is not stopped: pass it a signal for that.
+import { LOG_HANG_MS } from './limits.ts';
+
+/**
+ * Settles as `promise` does, unless `signal` is aborted and `graceMs` more milliseconds pass first: then it rejects with the
+ * signal's reason. A value that comes after that goes to `late`, a rejection nowhere.
+ */
+export function untilAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  { graceMs = 0, late }: { graceMs?: number; late?: (value: T) => void } = {},
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    let abandoned = false;
+    const abandon = (): void => {
+      abandoned = true;
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a signal's reason is handed on as it is
+      reject(signal.reason);
+    };
+    const aborted = (): void => {
+      timer = setTimeout(abandon, graceMs);
+    };
+    const settled = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', aborted);
+    };
+    if (signal.aborted) aborted();
+    else signal.addEventListener('abort', aborted, { once: true });
+    promise.then(
+      (value) => {
+        settled();
+        if (abandoned) late?.(value);
+        else resolve(value);
+      },
+      (error: unknown) => {
+        settled();
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- handed on as it is
+        reject(error);
+      },
+    );
+  });
+}
+
+/** Settles as `promise` does, or rejects with `late()` after `ms` milliseconds. */
+export function within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(late());
+    }, ms);
+    promise.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+    });
+  });
+}
+
+/** For waits on the log and the store: they keep their own deadline; this holds when they do not. */
+export function bounded<T>(promise: Promise<T>): Promise<T> {
+  return within(promise, LOG_HANG_MS, () => new Error('the log did not answer'));
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+// The process edge: which command was asked for, and what its failure means to the shell.
+import { Command, CommanderError } from 'commander';
+import { EXIT, explainFailure } from './cli/terminal.ts';
+import { version } from './cli/version.ts';
+
+/** Only the command that was asked for is loaded: the help of one does not wait for the database driver of another. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  serve: async () => (await import('./cli/serve.ts')).serveCommand(),
+};
+
+const program = new Command('sallyport')
+  .description('A guarded tool broker: the safe way for AI agents to touch real systems.')
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError('(try --help)')
+  .showSuggestionAfterError();
+
+const asked = process.argv[2] ?? '';
+const wanted = COMMANDS[asked] === undefined ? Object.values(COMMANDS) : [COMMANDS[asked]];
+for (const load of wanted) program.addCommand((await load()).exitOverride().showHelpAfterError('(try --help)'));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // commander has already said what was wrong; asking for help or the version is not an error.
+  process.exitCode =
+    error instanceof CommanderError ? (error.exitCode === 0 ? EXIT.good : EXIT.usage) : explainFailure(error);
+}

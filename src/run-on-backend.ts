@@ -1,0 +1,129 @@
+// Doors 6 to 8: lease, call, mask. Whatever happens in there comes back as how the call ended; it never rejects.
+import type { Clock, Stopwatch } from './core/clock.ts';
+import type { LeaseHold, Leases } from './core/credential.ts';
+import { untilAborted, within } from './core/deadline.ts';
+import type { EntryBody } from './core/entry.ts';
+import {
+  BackendError,
+  CredentialError,
+  refuse,
+  StoreError,
+  WithheldError,
+  type BackendErrorCode,
+  type Refusal,
+} from './core/errors.ts';
+import { Masked, type Intent } from './core/evidence.ts';
+import { CANCEL_GRACE_MS } from './core/limits.ts';
+import type { Logger } from './core/logger.ts';
+import type { Tool, ToolAnswer } from './core/tool.ts';
+
+type Outcome = Extract<EntryBody, { type: 'outcome' }>['outcome'];
+
+/** How a call that reached its intent ended. */
+export type Ending =
+  | { readonly outcome: Outcome; readonly result: Masked; readonly lease: string | undefined }
+  | { readonly outcome: Outcome; readonly refusal: Refusal; readonly lease: string | undefined };
+
+export interface BackendPorts {
+  readonly leases: Leases;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** @param signal aborted when the caller cancels, when the broker shuts down, and (with a TimeoutError) at the deadline */
+export async function runOnBackend(
+  ports: BackendPorts,
+  tool: Tool,
+  intent: Intent,
+  deadline: number,
+  signal: AbortSignal,
+  watch: Stopwatch,
+): Promise<Ending> {
+  let hold: LeaseHold;
+  try {
+    hold = await untilAborted(ports.leases.acquire(intent, tool.backend, signal), signal, {
+      graceMs: CANCEL_GRACE_MS,
+      late: (tooLate) => void release(ports, tooLate),
+    });
+  } catch (error) {
+    return { outcome: 'failed', refusal: withoutCredential(error, signal), lease: undefined };
+  } finally {
+    watch.lap('credential');
+  }
+  const lease = hold.lease;
+  try {
+    const stop = lease === undefined ? signal : AbortSignal.any([signal, lease.ended]);
+    let answer: ToolAnswer;
+    try {
+      const call = tool.call({ intent, lease, arguments: intent.permit.invocation.arguments, deadline, signal: stop });
+      answer = await untilAborted(call, stop, { graceMs: CANCEL_GRACE_MS });
+    } catch (error) {
+      return { ...withoutAnswer(error, tool, signal), lease: lease?.id };
+    } finally {
+      watch.lap('backend');
+    }
+    try {
+      const result: unknown = tool.mask.apply(answer);
+      if (!(result instanceof Masked)) throw new WithheldError('the mask gave something that is not a masked result');
+      return { outcome: result.isError ? 'failed' : 'succeeded', result, lease: lease?.id };
+    } catch (error) {
+      const detail = error instanceof WithheldError ? error.detail : `the mask failed: ${nameOf(error)}`;
+      return { outcome: 'withheld', refusal: refuse('result_withheld', { detail }), lease: lease?.id };
+    } finally {
+      watch.lap('mask');
+    }
+  } finally {
+    await release(ports, hold);
+  }
+}
+
+/** A lease that does not end in time is ended by the sweep: the reply does not wait for it. */
+async function release(ports: BackendPorts, hold: LeaseHold): Promise<void> {
+  try {
+    await within(Promise.resolve(hold[Symbol.asyncDispose]()), CANCEL_GRACE_MS, () => new Error('the lease did not end in time'));
+  } catch (error) {
+    ports.logger.error(
+      { lease: hold.lease?.id, reason: nameOf(error) },
+      'a lease could not be released; the sweep will end it',
+    );
+  }
+}
+
+function withoutCredential(error: unknown, signal: AbortSignal): Refusal {
+  if (signal.aborted) return refuse(whyStopped(signal));
+  if (error instanceof CredentialError) return refuse(error.code, { detail: error.detail });
+  if (error instanceof StoreError) return refuse('log_unavailable', { detail: error.detail });
+  return refuse('credential_unavailable', { detail: `fault of the provider: ${nameOf(error)}` });
+}
+
+const OUTCOME_OF: Record<BackendErrorCode, Outcome> = {
+  backend_unavailable: 'failed',
+  backend_rejected: 'failed',
+  backend_failed: 'failed',
+  deadline_exceeded: 'failed',
+  outcome_unknown: 'unknown',
+  cancelled: 'cancelled',
+};
+
+function withoutAnswer(error: unknown, tool: Tool, signal: AbortSignal): { outcome: Outcome; refusal: Refusal } {
+  if (error instanceof BackendError) {
+    const words = error.words === undefined ? {} : { words: error.words };
+    return { outcome: OUTCOME_OF[error.code], refusal: refuse(error.code, { ...words, detail: error.detail }) };
+  }
+  // The kind gave up without a word, or never came back. Only a read is known to have changed nothing.
+  const detail = signal.aborted ? 'the backend did not stop in time' : `fault of the tool kind: ${nameOf(error)}`;
+  if (!tool.annotations.readOnly) return { outcome: 'unknown', refusal: refuse('outcome_unknown', { detail }) };
+  const code = signal.aborted ? whyStopped(signal) : 'internal';
+  return { outcome: code === 'cancelled' ? 'cancelled' : 'failed', refusal: refuse(code, { detail }) };
+}
+
+export function whyStopped(signal: AbortSignal): 'deadline_exceeded' | 'cancelled' {
+  return signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError'
+    ? 'deadline_exceeded'
+    : 'cancelled';
+}
+
+/** A fault's message may quote data of the backend's: its name alone goes to the log. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}
