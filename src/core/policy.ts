@@ -1,5 +1,5 @@
 // The policy set as the broker sees it: immutable, replaced as a whole when the files change. Made by src/policy.
-import type { Principal } from './principal.ts';
+import type { PrincipalFacts } from './principal.ts';
 import type { Decision } from './invocation.ts';
 import type { JsonObject } from './json.ts';
 import type { Tool } from './tool.ts';
@@ -13,7 +13,8 @@ export interface PolicySet {
 
 /** What a decision is about. `when` conditions see exactly this (design: args, principal, tool, session, now). */
 export interface DecisionRequest {
-  readonly principal: Principal;
+  /** Facts, not evidence: `explain` asks about callers who are not there. A permit still needs a verified principal. */
+  readonly principal: PrincipalFacts;
   readonly tool: Tool;
   readonly arguments: JsonObject;
   readonly session: string;
@@ -29,7 +30,7 @@ export interface Rule {
   /** SHA-256 (hex) over its declaration. */
   readonly definitionHash: string;
   /** Whether it could ever concern this principal and tool, arguments aside. */
-  concerns(principal: Principal, tool: string): boolean;
+  concerns(principal: PrincipalFacts, tool: string): boolean;
   /** Its `when`; always true where it has none. Throws when it cannot be evaluated. */
   when(request: DecisionRequest): boolean;
 }
