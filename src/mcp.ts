@@ -1,0 +1,139 @@
+// The MCP edge: tools/list and tools/call ⇄ the broker, the same for both eras and every transport.
+// Built on the SDK's low-level server: its high-level one answers unknown tools and bad arguments itself, so that
+// they would escape policy and log.
+import {
+  ProtocolError,
+  ProtocolErrorCode,
+  Server,
+  type CallToolResult,
+  type ContentBlock,
+  type ServerContext,
+  type Tool as AdvertisedTool,
+} from '@modelcontextprotocol/server';
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
+import type { Broker, Reply } from './core/broker.ts';
+import { REFUSALS } from './core/errors.ts';
+import type { Masked } from './core/evidence.ts';
+import type { JsonObject } from './core/json.ts';
+import { MAX_SESSION_LABEL_CHARS } from './core/limits.ts';
+import type { Logger } from './core/logger.ts';
+import type { Principal } from './core/principal.ts';
+import type { Tool } from './core/tool.ts';
+
+/** What a transport knows about one request. */
+export interface Caller {
+  readonly principal: Principal;
+  /** Milliseconds that identifying took. */
+  readonly identifyMs: number;
+  /** The transport's label of the session; `_meta["sallyport/session"]` wins over it. */
+  readonly sessionLabel: string | undefined;
+  /** Aborted when the caller cancels, or goes away in an era where that means to cancel. */
+  readonly signal: AbortSignal;
+  /** `delivered` is called once the answer to this request has been written to the caller in full. */
+  readonly onDelivered: (delivered: () => void) => void;
+}
+
+export interface McpOptions {
+  readonly broker: Broker;
+  readonly logger: Logger;
+  readonly version: string;
+}
+
+/** `_meta` key under which `sallyport/agents` says which run of an agent a call belongs to. */
+export const SESSION_META_KEY = 'sallyport/session';
+
+/** Shared, because each Server would otherwise build an Ajv of its own. */
+const schemaValidator = new AjvJsonSchemaValidator();
+
+/** A server for one connection or one request. `identify` is asked again for every request; it may throw ProtocolError. */
+export function createMcpServer(
+  options: McpOptions,
+  identify: (context: ServerContext) => Caller | Promise<Caller>,
+): Server {
+  const { broker, logger } = options;
+  const server = new Server(
+    { name: 'sallyport', title: 'Sallyport', version: options.version },
+    { capabilities: { tools: {} }, jsonSchemaValidator: schemaValidator },
+  );
+  server.onerror = (error) => {
+    logger.debug({ error }, 'an MCP exchange had an error');
+  };
+
+  server.setRequestHandler('tools/list', async (_request, context) => {
+    const { principal } = await identify(context);
+    return { tools: broker.list(principal).map(advertised) };
+  });
+
+  server.setRequestHandler('tools/call', async (request, context) => {
+    const caller = await identify(context);
+    const reply = await broker
+      .invoke({
+        principal: caller.principal,
+        sessionLabel: sessionLabelOf(request.params._meta) ?? caller.sessionLabel,
+        tool: request.params.name,
+        arguments: (request.params.arguments ?? {}) as JsonObject,
+        signal: caller.signal,
+        identifyMs: caller.identifyMs,
+      })
+      .catch((error: unknown) => {
+        logger.error({ error, tool: request.params.name }, 'the broker failed in a call');
+        return undefined;
+      });
+    if (reply === undefined) return errorResult(REFUSALS.internal.words);
+    caller.onDelivered(() => {
+      reply.delivered();
+    });
+    return toResult(reply);
+  });
+
+  return server;
+}
+
+function sessionLabelOf(meta: Record<string, unknown> | undefined): string | undefined {
+  const label = meta?.[SESSION_META_KEY];
+  if (label === undefined) return undefined;
+  if (typeof label !== 'string' || label.length === 0 || label.length > MAX_SESSION_LABEL_CHARS) {
+    throw new ProtocolError(
+      ProtocolErrorCode.InvalidParams,
+      `_meta["${SESSION_META_KEY}"] must be a string of 1 to ${String(MAX_SESSION_LABEL_CHARS)} characters.`,
+    );
+  }
+  return label;
+}
+
+function toResult(reply: Reply): CallToolResult {
+  if (reply.kind === 'result') return resultOf(reply.result);
+  if (reply.refusal.code === 'unknown_tool') {
+    throw new ProtocolError(ProtocolErrorCode.InvalidParams, reply.refusal.words);
+  }
+  return errorResult(reply.refusal.words);
+}
+
+/** The model sees `content` alone: whatever it should act on is there. */
+function resultOf(masked: Masked): CallToolResult {
+  const content = masked.content as unknown as ContentBlock[];
+  // The output schema is about results, and clients hold errors to it all the same: an error's text must do.
+  if (masked.isError) return { content, isError: true };
+  return { content, ...(masked.structured === undefined ? {} : { structuredContent: masked.structured }) };
+}
+
+function errorResult(words: string): CallToolResult {
+  return { content: [{ type: 'text', text: words }], isError: true };
+}
+
+function advertised(tool: Tool): AdvertisedTool {
+  return {
+    name: tool.name,
+    ...(tool.title === undefined ? {} : { title: tool.title }),
+    ...(tool.description === undefined ? {} : { description: tool.description }),
+    inputSchema: { ...tool.inputSchema, type: 'object' },
+    ...(tool.outputSchema === undefined ? {} : { outputSchema: { ...tool.outputSchema, type: 'object' } }),
+    annotations: {
+      readOnlyHint: tool.annotations.readOnly,
+      destructiveHint: tool.annotations.destructive,
+      idempotentHint: tool.annotations.idempotent,
+      // A tool reaches the backend that was declared for it, and nothing else.
+      openWorldHint: false,
+    },
+  };
+}
