@@ -99,6 +99,10 @@ function serverName(credentials: ClientCredentials): string {
 function reason(error: unknown): string {
   if (error instanceof oauth.ResponseBodyError)
     return [error.error, error.error_description].filter(Boolean).join(': ');
+  if (error instanceof oauth.WWWAuthenticateChallengeError) {
+    const { error: code, error_description: description } = error.cause[0]?.parameters ?? {};
+    return [code ?? `status ${String(error.status)}`, description].filter(Boolean).join(': ');
+  }
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
