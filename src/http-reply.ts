@@ -20,13 +20,9 @@ const STREAM_HEADERS = {
 };
 const KEEP_ALIVE = ': keep-alive\n\n';
 
-export function sendJson(response: ServerResponse, status: number, value: unknown, headers = {}): void {
+export function sendJson(response: ServerResponse, status: number, value: unknown): void {
   const text = JSON.stringify(value);
-  response.writeHead(status, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(text),
-    ...headers,
-  });
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });
   response.end(text);
 }
 
@@ -34,9 +30,8 @@ export function sendRpcError(
   response: ServerResponse,
   status: number,
   error: { readonly code: number; readonly message: string },
-  headers = {},
 ): void {
-  sendJson(response, status, { jsonrpc: '2.0', error, id: null }, headers);
+  sendJson(response, status, { jsonrpc: '2.0', error, id: null });
 }
 
 /** Rejects only when `answer` does. A connection that closes meanwhile is no error; the answer is dropped. */

@@ -1,24 +1,17 @@
 // The HTTP app, on bare node:http. What happens to a POST /mcp, in order: route, Host and Origin, identity from the
 // headers alone, body (bounded, strict), protocol. The token is not passed on.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { getOAuthProtectedResourceMetadataUrl } from '@modelcontextprotocol/server';
 import type { Broker } from './core/broker.ts';
 import { HEADERS_TIMEOUT_MS, IDLE_CONNECTION_MS, MAX_BODY_BYTES, MAX_HEADER_BYTES } from './core/limits.ts';
 import { REQUEST_TIMEOUT_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
-import type { Principal } from './core/principal.ts';
 import { readJsonBody } from './http-body.ts';
 import { createGuard, type Names } from './http-guard.ts';
 import { PATIENCE, relay, sendJson, sendRpcError, type Patience } from './http-reply.ts';
+import type { Authenticator, TrustedIssuer } from './identity/authenticate.ts';
+import { challenge } from './identity/challenge.ts';
+import { protectedResourceMetadata, protectedResourceMetadataUrl } from './identity/protected-resource.ts';
 import { createMcpHttp } from './mcp-http.ts';
-
-export type Authentication =
-  | { readonly principal: Principal }
-  /** 401: no valid token. 403: a valid one that does not reach. 503: keys or issuer cannot be reached. */
-  | { readonly status: 401 | 403 | 503; readonly words: string; readonly challenge: Challenge };
-
-/** Parameters of `WWW-Authenticate: Bearer` beside `resource_metadata` (RFC 6750 §3); none where no token was sent. */
-export type Challenge = Readonly<Record<string, string>>;
 
 /** One thing that must hold for calls to be served. */
 export interface ReadinessCheck {
@@ -30,10 +23,9 @@ export interface HttpOptions extends Names {
   readonly broker: Broker;
   readonly logger: Logger;
   readonly version: string;
-  /** From the `Authorization` header alone. Never rejects. */
-  authenticate(authorization: string | undefined): Promise<Authentication>;
-  /** Issuers of the tokens that open /mcp. */
-  readonly authorizationServers: readonly string[];
+  readonly authenticator: Pick<Authenticator, 'authenticate'>;
+  /** Whose tokens open /mcp. */
+  readonly issuers: readonly Pick<TrustedIssuer, 'issuer' | 'requiredScopes'>[];
   readinessChecks(): readonly ReadinessCheck[] | Promise<readonly ReadinessCheck[]>;
   readonly patience?: Patience;
 }
@@ -49,8 +41,9 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void | Pr
 export function createHttpApp(options: HttpOptions): HttpApp {
   const { logger } = options;
   const patience = options.patience ?? PATIENCE;
-  const resource = new URL('mcp', options.publicUrl.endsWith('/') ? options.publicUrl : `${options.publicUrl}/`);
-  const metadataUrl = getOAuthProtectedResourceMetadataUrl(resource);
+  const resource = `${options.publicUrl.replace(/\/$/, '')}/mcp`;
+  const metadata = protectedResourceMetadata(resource, options.issuers);
+  const metadataUrl = protectedResourceMetadataUrl(resource);
   const refusalOf = createGuard(options);
   const mcp = createMcpHttp(options);
   const securityHeaders = new Map([
@@ -58,15 +51,22 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     ['Cache-Control', 'no-store'],
     ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
     ['Referrer-Policy', 'no-referrer'],
-    ...(resource.protocol === 'https:' ? ([['Strict-Transport-Security', 'max-age=31536000']] as const) : []),
+    ...(resource.startsWith('https:') ? ([['Strict-Transport-Security', 'max-age=31536000']] as const) : []),
   ]);
   let closing = false;
 
   async function serveMcp(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedAt = performance.now();
-    const identified = await options.authenticate(request.headers.authorization);
-    if (!('principal' in identified)) {
-      refuse(request, response, identified.status, identified.words, challengeHeaders(identified));
+    const identified = await options.authenticator.authenticate(request.headers.authorization);
+    if ('failure' in identified) {
+      const { status, wwwAuthenticate, retryAfterS, body } = challenge(
+        identified,
+        metadataUrl,
+        metadata.scopes_supported,
+      );
+      if (wwwAuthenticate !== undefined) response.setHeader('WWW-Authenticate', wwwAuthenticate);
+      if (retryAfterS !== undefined) response.setHeader('Retry-After', retryAfterS);
+      refuse(request, response, status, body.error_description);
       return;
     }
     const identifyMs = performance.now() - startedAt;
@@ -81,11 +81,11 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     const body = await readJsonBody(request);
     if (body === undefined) return;
     if (!body.ok) {
-      refuse(request, response, body.status, body.words, {}, body.code);
+      refuse(request, response, body.status, body.words, body.code);
       return;
     }
     if (Array.isArray(body.value)) {
-      refuse(request, response, 400, 'JSON-RPC batches are not accepted: send one message at a time.', {}, -32600);
+      refuse(request, response, 400, 'JSON-RPC batches are not accepted: send one message at a time.', -32600);
       return;
     }
     const answer = mcp.answer(body.value, protocolHeaders(request), {
@@ -97,19 +97,8 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     await relay(answer, response, acceptsStream(request), patience);
   }
 
-  function challengeHeaders(failure: { readonly status: number; readonly challenge: Challenge }): object {
-    if (failure.status === 503) return { 'Retry-After': '5' };
-    const parameters = Object.entries({ ...failure.challenge, resource_metadata: metadataUrl });
-    return { 'WWW-Authenticate': `Bearer ${parameters.map(([name, value]) => `${name}="${value}"`).join(', ')}` };
-  }
-
   const serveMetadata: Handler = (_request, response) => {
-    sendJson(response, 200, {
-      resource: resource.href,
-      authorization_servers: options.authorizationServers,
-      bearer_methods_supported: ['header'],
-      resource_name: 'Sallyport',
-    });
+    sendJson(response, 200, metadata);
   };
 
   const serveAlive: Handler = (_request, response) => {
@@ -146,7 +135,8 @@ export function createHttpApp(options: HttpOptions): HttpApp {
       return;
     }
     if (!route.methods.includes(request.method ?? '')) {
-      refuse(request, response, 405, 'This method is not allowed here.', { Allow: route.methods.join(', ') });
+      response.setHeader('Allow', route.methods.join(', '));
+      refuse(request, response, 405, 'This method is not allowed here.');
       return;
     }
     await route.handle(request, response);
@@ -185,18 +175,17 @@ export function createHttpApp(options: HttpOptions): HttpApp {
   };
 }
 
-/** In JSON-RPC's shape, because MCP clients show nothing else. A body that is too long to be skipped ends the connection. */
+/** In JSON-RPC's shape, because MCP clients show nothing else. A body too long to be skipped ends the connection. */
 function refuse(
   request: IncomingMessage,
   response: ServerResponse,
   status: number,
   message: string,
-  headers: object = {},
   code = -32000,
 ): void {
-  const length = request.headers['content-length'] ?? (request.headers['transfer-encoding'] === undefined ? '0' : NaN);
-  const skippable = Number(length) <= MAX_BODY_BYTES;
-  sendRpcError(response, status, { code, message }, { ...headers, ...(skippable ? {} : { Connection: 'close' }) });
+  const { 'content-length': length = '0', 'transfer-encoding': chunked } = request.headers;
+  if (chunked !== undefined || Number(length) > MAX_BODY_BYTES) response.setHeader('Connection', 'close');
+  sendRpcError(response, status, { code, message });
 }
 
 /** Those that the protocol gives a meaning, and no other: neither token nor cookie goes any further. */
