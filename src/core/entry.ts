@@ -103,5 +103,7 @@ export interface Payloads {
 
 export interface NewEntry {
   readonly body: EntryBody;
+  /** Id of the broker process that writes it; given by src/log. */
+  readonly broker?: string;
   readonly payloads?: Payloads;
 }

@@ -46,3 +46,7 @@ export const HEADERS_TIMEOUT_MS = 10_000;
 export const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than the usual minute of load balancers, so that they, not the broker, close idle connections. */
 export const IDLE_CONNECTION_MS = 75_000;
+/** Changes that wait for the store, together: above this it does not keep up, and calls are refused. */
+export const STORE_QUEUE_MAX_BYTES = 64 * 1_048_576;
+/** How often overdue changes are given up, and a store that failed is asked whether it has recovered. */
+export const STORE_PROBE_MS = 250;

@@ -1,0 +1,24 @@
+// The deployment's keys, as the doors hold them. Read from files by src/store/keys.ts.
+import type { KeyObject } from 'node:crypto';
+
+export interface Keys {
+  /** HMAC-SHA-256 over an invocation: what an approval binds to. */
+  readonly digest: KeyObject;
+  /** Seals payloads. */
+  readonly payload: KeyRing;
+  /** HMAC-SHA-256 of the `hash` mask. */
+  readonly hashMask: KeyObject;
+  /** Ed25519, sign checkpoints; newest first. */
+  readonly checkpoint: readonly SigningKey[];
+}
+
+/** Keys by id; the current one seals, each opens. The id is the first eight hex digits of the key's SHA-256. */
+export interface KeyRing {
+  readonly current: string;
+  readonly keys: ReadonlyMap<string, KeyObject>;
+}
+
+export interface SigningKey {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+}

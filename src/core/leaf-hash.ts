@@ -1,0 +1,7 @@
+// The hash that stands for one entry in every proof about it. Pure.
+import { hash } from 'node:crypto';
+
+/** RFC 6962 section 2.1: SHA-256 over a zero byte and the entry's bytes (UTF-8 of its canonical JSON). */
+export function leafHash(text: string): Buffer {
+  return hash('sha256', '\0' + text, 'buffer');
+}

@@ -1,0 +1,59 @@
+// The schema's history: numbered, never edited once released, run once under the database's lock. Pure data.
+// `{integer}` and `{bytes}` stand for what each engine calls a 64-bit integer and a byte string.
+
+export interface Migration {
+  readonly id: number;
+  readonly statements: readonly string[];
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    id: 1,
+    statements: [
+      `create table settings (name text primary key, value text not null)`,
+      `create table entries (seq {integer} primary key, body {json} not null, leaf {bytes} not null)`,
+      `create index entries_invocation on entries ((body ->> 'invocation')) where (body ->> 'invocation') is not null`,
+      `create table payloads (seq {integer} primary key, sealed {bytes} not null)`,
+      `create table leases (
+        id text primary key, broker text not null, backend text not null, provider text not null,
+        reference text not null, principal_key text not null, principal text not null, session text not null,
+        invocation text not null, issued_at {integer} not null, expires_at {integer} not null,
+        ended_at {integer}, options_hash text not null)`,
+      `create index leases_open on leases (expires_at) where ended_at is null`,
+      `create table calls (
+        digest text primary key, invocation text not null unique, broker text not null,
+        state text not null check (state in ('running', 'finished', 'unknown')), finished_at {integer})`,
+      `create index calls_finished on calls (finished_at) where finished_at is not null`,
+      `create table sessions (
+        id text primary key, principal_key text not null, label text not null,
+        started_at {integer} not null, last_seen_at {integer} not null)`,
+      `create index sessions_principal on sessions (principal_key, label, last_seen_at)`,
+      `create table brokers (
+        id text primary key, started_at {integer} not null, heartbeat_at {integer} not null, stopped_at {integer})`,
+    ],
+  },
+];
+
+/** The newest schema this program knows. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+export interface TypeNames {
+  readonly integer: string;
+  readonly bytes: string;
+  /** Must keep the text exactly as it was given. */
+  readonly json: string;
+}
+
+/** The statements of a migration in an engine's own words. */
+export function statementsFor(migration: Migration, types: TypeNames): readonly string[] {
+  return migration.statements.map((text) =>
+    text.replaceAll('{integer}', types.integer).replaceAll('{bytes}', types.bytes).replaceAll('{json}', types.json),
+  );
+}
+
+export function newerSchemaMessage(where: string, found: number): string {
+  return (
+    `${where} has schema ${String(found)}, and this program knows schemas up to ${String(SCHEMA_VERSION)}: ` +
+    `it was used by a newer Sallyport. Start that version again; there is no way back to an older one.`
+  );
+}

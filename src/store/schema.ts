@@ -1,0 +1,77 @@
+// The tables, as Kysely sees them. The same on SQLite and Postgres: integers, text and bytes only.
+// Times are milliseconds since the Unix epoch. Made by migrations.ts.
+
+export interface Tables {
+  entries: EntriesTable;
+  payloads: PayloadsTable;
+  leases: LeasesTable;
+  calls: CallsTable;
+  sessions: SessionsTable;
+  brokers: BrokersTable;
+}
+
+/** Append-only. Only the store writes it. */
+export interface EntriesTable {
+  /** From 1, without a gap. */
+  seq: number;
+  /** Canonical JSON. */
+  body: string;
+  /** RFC 6962 leaf hash of the body's bytes. */
+  leaf: Uint8Array;
+}
+
+/** What an entry's `payload.sha256` binds. Erasable. Only the store writes it. */
+export interface PayloadsTable {
+  seq: number;
+  /** See sealing.ts. */
+  sealed: Uint8Array;
+}
+
+export interface LeasesTable {
+  id: string;
+  broker: string;
+  backend: string;
+  /** The provider's kind. */
+  provider: string;
+  /** What the credential is called at the backend. */
+  reference: string;
+  principal_key: string;
+  /** JSON: issuer, subject, actor. */
+  principal: string;
+  session: string;
+  /** The invocation it was issued for. */
+  invocation: string;
+  issued_at: number;
+  expires_at: number;
+  /** Null until the credential is known to be gone. */
+  ended_at: number | null;
+  /** Which options it was made with, so that a sweep uses the login that fits. */
+  options_hash: string;
+}
+
+/** Calls that an identical one joins: running, or finished with a reply that was not delivered. */
+export interface CallsTable {
+  /** Keyed hash of who calls what with which arguments (src/core/digest.ts). */
+  digest: string;
+  invocation: string;
+  broker: string;
+  /** `unknown`: the broker that ran it died. */
+  state: 'running' | 'finished' | 'unknown';
+  /** Null while it runs. */
+  finished_at: number | null;
+}
+
+export interface SessionsTable {
+  id: string;
+  principal_key: string;
+  label: string;
+  started_at: number;
+  last_seen_at: number;
+}
+
+export interface BrokersTable {
+  id: string;
+  started_at: number;
+  heartbeat_at: number;
+  stopped_at: number | null;
+}
