@@ -1,0 +1,55 @@
+// Holds arguments against a tool's schema, and says what is wrong in words that hold none of their values.
+import { RE2JS } from '@bufbuild/re2';
+import type { AnySchemaObject, DefinedError } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import type { JsonObject, JsonSchema } from '../core/json.ts';
+
+/** One mistake is often the cause of several texts; more than these help nobody. */
+const MAX_TEXTS = 10;
+/** Names of unknown arguments come from the agent. */
+const MAX_NAME_CHARACTERS = 64;
+
+/** Argument patterns run on RE2, in linear time: with RegExp one argument could hold the whole broker. */
+const linearRegExp = Object.assign(
+  (pattern: string) => {
+    const compiled = RE2JS.compile(pattern);
+    return { test: (text: string) => compiled.test(text), toString: () => `re2:${pattern}` };
+  },
+  { code: 'linearRegExp' },
+);
+
+export type Validate = (args: JsonObject) => readonly string[];
+
+/** Compiles schemas into validators. Make one for each policy set: what it compiled lives as long as it does. */
+export function argumentValidators(): (schema: JsonSchema) => Validate {
+  const ajv = new Ajv2020({ allErrors: true, strict: false, code: { regExp: linearRegExp } });
+  addFormats.default(ajv);
+  return (schema) => {
+    const fits = ajv.compile(schema as AnySchemaObject);
+    return (args) => (fits(args) ? [] : [...new Set((fits.errors as DefinedError[]).map(words))].slice(0, MAX_TEXTS));
+  };
+}
+
+function words(error: DefinedError): string {
+  const where = error.instancePath.slice(1).replaceAll('/', '.') || 'arguments';
+  switch (error.keyword) {
+    case 'required':
+      return `${within(error)}${error.params.missingProperty}: missing`;
+    case 'additionalProperties':
+      return `${within(error)}${error.params.additionalProperty.slice(0, MAX_NAME_CHARACTERS)}: there is no such argument`;
+    case 'type':
+      return `${where}: must be ${[error.params.type].flat().join(' or ')}`;
+    case 'enum':
+      return `${where}: must be one of ${error.params.allowedValues.map((value) => JSON.stringify(value)).join(', ')}`;
+    case 'format':
+      return `${where}: must be in the format "${error.params.format}"`;
+    default:
+      // Ajv's own words: made of the schema alone.
+      return `${where}: ${error.message ?? 'does not fit'}`;
+  }
+}
+
+function within({ instancePath }: DefinedError): string {
+  return instancePath === '' ? '' : `${instancePath.slice(1).replaceAll('/', '.')}.`;
+}

@@ -1,0 +1,71 @@
+// JSON as CEL sees it, by its schema: what is declared `integer` is an int, any other number a double. Pure.
+import type { CelInput } from '@bufbuild/cel';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { isJsonObject, type Json, type JsonSchema } from '../core/json.ts';
+import type { DecisionRequest } from '../core/policy.ts';
+
+/** What a condition may name. Each is made when an expression first asks for it. */
+export type Bindings = Readonly<Record<(typeof VARIABLES)[number], CelInput>>;
+
+export const VARIABLES = ['args', 'principal', 'tool', 'session', 'now'] as const;
+
+/** Keys of `principal`, `tool` and `session`; `claims` is as the token has it. */
+export const FIELDS: Readonly<Record<string, readonly string[]>> = {
+  principal: ['issuer', 'subject', 'actor', 'groups', 'scopes', 'claims'],
+  tool: ['name', 'backend', 'readOnly', 'destructive', 'idempotent'],
+  session: ['id'],
+};
+
+export function bindings({ arguments: args, principal, tool, session, now }: DecisionRequest): Bindings {
+  return {
+    get args() {
+      return once(this, 'args', toCel(args, tool.inputSchema));
+    },
+    get principal() {
+      const { issuer, subject, actor, groups, scopes, claims } = principal;
+      const facts = { issuer, subject, actor, groups, scopes, claims };
+      return once(this, 'principal', toCel(facts, undefined));
+    },
+    get tool() {
+      return once(
+        this,
+        'tool',
+        new Map<string, CelInput>(Object.entries({ name: tool.name, backend: tool.backend.name, ...tool.annotations })),
+      );
+    },
+    session: new Map([['id', session]]),
+    get now() {
+      return once(this, 'now', timestampFromMs(now));
+    },
+  };
+}
+
+/** Replaces a getter by its value: a hundred rules ask for the same arguments. */
+function once(target: object, name: string, value: CelInput): CelInput {
+  Object.defineProperty(target, name, { value });
+  return value;
+}
+
+/** Maps, not objects: an argument may be called `constructor`. */
+export function toCel(value: Json, schema: JsonSchema | undefined): CelInput {
+  if (typeof value === 'number') return isInteger(schema) && Number.isInteger(value) ? BigInt(value) : value;
+  if (Array.isArray(value)) return (value as readonly Json[]).map((item) => toCel(item, itemsOf(schema)));
+  if (!isJsonObject(value)) return value as CelInput;
+  return new Map(Object.entries(value).map(([key, part]) => [key, toCel(part, propertyOf(schema, key))]));
+}
+
+function isInteger(schema: JsonSchema | undefined): boolean {
+  const type = schema?.['type'];
+  return type === 'integer' || (Array.isArray(type) && type.includes('integer') && !type.includes('number'));
+}
+
+export function itemsOf(schema: JsonSchema | undefined): JsonSchema | undefined {
+  const items = schema?.['items'];
+  return isJsonObject(items) ? items : undefined;
+}
+
+export function propertyOf(schema: JsonSchema | undefined, name: string): JsonSchema | undefined {
+  const properties = schema?.['properties'];
+  const property = isJsonObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
+  return isJsonObject(property) ? property : undefined;
+}

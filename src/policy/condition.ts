@@ -1,0 +1,58 @@
+// A rule's `when`: a CEL expression, parsed once, evaluated for each call it may concern.
+import { celEnv, isCelError, parse, plan, type CelInput, type CelResult } from '@bufbuild/cel';
+import { strings } from '@bufbuild/cel/ext';
+
+/** CEL's standard functions, and those on strings. */
+export const environment = celEnv({ funcs: strings });
+
+export type Expression = ReturnType<typeof parse>['expr'];
+type Evaluate = (variables: Readonly<Record<string, CelInput>>) => CelResult;
+
+export interface Condition {
+  readonly expression: Expression;
+  /** Zero-based offset into the text of each part, by its id. */
+  offset(id: bigint): number;
+  /** Throws where it cannot be evaluated, and where it is not true or false. */
+  holds(variables: Readonly<Record<string, CelInput>>): boolean;
+}
+
+/** Thrown for text that is not CEL. `offset` is zero-based, in UTF-16 units. */
+export class ConditionSyntaxError extends Error {
+  readonly offset: number;
+
+  constructor(message: string, offset: number) {
+    super(message);
+    this.name = 'ConditionSyntaxError';
+    this.offset = offset;
+  }
+}
+
+export function parseCondition(text: string): Condition {
+  const { expr, sourceInfo } = parseCel(text);
+  const evaluate = planned(expr);
+  return {
+    expression: expr,
+    offset: (id) => sourceInfo?.positions[id.toString()] ?? 0,
+    holds: (variables) => {
+      const result = evaluate(variables);
+      if (isCelError(result)) throw result;
+      if (typeof result !== 'boolean') throw new TypeError('the condition is neither true nor false');
+      return result;
+    },
+  };
+}
+
+/** Prepares an expression, or a part of one. The result never throws: an error is a value. */
+export function planned(expression: Expression): Evaluate {
+  return plan(environment, expression);
+}
+
+function parseCel(text: string): ReturnType<typeof parse> {
+  try {
+    return parse(text);
+  } catch (error) {
+    // The shape of the parser's own error, which the library does not export.
+    const { rawMessage, location } = error as { rawMessage?: string; location?: { start: { offset: number } } };
+    throw new ConditionSyntaxError(rawMessage ?? (error as Error).message, location?.start.offset ?? 0);
+  }
+}

@@ -1,0 +1,95 @@
+// A tool's `input` block: read, and turned into a closed JSON Schema (2020-12). Pure.
+import { RE2JS } from '@bufbuild/re2';
+import { z } from 'zod';
+import type { JsonObject, JsonSchema } from '../core/json.ts';
+
+/** Formats that ajv-formats checks. */
+const FORMATS = ['date', 'time', 'date-time', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uri', 'uuid'] as const;
+
+const length = z.int().min(0);
+const pattern = z
+  .string()
+  .refine(isPattern, 'expected a regular expression (RE2 syntax: without look-around and back-references)');
+
+const common = {
+  description: z.string().trim().min(1).optional().describe('What the model reads about it.'),
+  optional: z.boolean().optional().describe('It may be left out.'),
+};
+
+const property: z.ZodType<InputProperty> = z.lazy(() => inputProperty);
+
+/** One argument, or a part of one. */
+export const inputProperty = z.discriminatedUnion(
+  'type',
+  [
+    z.strictObject({
+      type: z.literal('string'),
+      ...common,
+      enum: z.array(z.string()).min(1).optional(),
+      format: z.enum(FORMATS).optional(),
+      pattern: pattern.optional(),
+      minLength: length.optional(),
+      maxLength: length.optional(),
+      examples: z.array(z.string()).optional(),
+    }),
+    z.strictObject({ type: z.literal(['integer', 'number']), ...common, ...numeric() }),
+    z.strictObject({ type: z.literal('boolean'), ...common }),
+    z.strictObject({
+      type: z.literal('array'),
+      ...common,
+      items: property,
+      minItems: length.optional(),
+      maxItems: length.optional(),
+      uniqueItems: z.boolean().optional(),
+    }),
+    z.strictObject({ type: z.literal('object'), ...common, properties: z.record(z.string(), property) }),
+  ],
+  { error: 'expected a `type`: string, integer, number, boolean, array or object' },
+);
+
+export interface InputProperty {
+  readonly type: string;
+  readonly optional?: boolean | undefined;
+  readonly items?: InputProperty;
+  readonly properties?: Readonly<Record<string, InputProperty>>;
+}
+
+function numeric() {
+  return {
+    enum: z.array(z.number()).min(1).optional(),
+    minimum: z.number().optional(),
+    maximum: z.number().optional(),
+    exclusiveMinimum: z.number().optional(),
+    exclusiveMaximum: z.number().optional(),
+    multipleOf: z.number().positive().optional(),
+    examples: z.array(z.number()).optional(),
+  };
+}
+
+function isPattern(text: string): boolean {
+  try {
+    RE2JS.compile(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The schema of one object: every property required unless it says otherwise, and no others. */
+export function objectSchema(properties: Readonly<Record<string, InputProperty>>): JsonSchema {
+  const required = Object.keys(properties).filter((name) => properties[name]?.optional !== true);
+  return {
+    type: 'object',
+    properties: Object.fromEntries(Object.entries(properties).map(([name, part]) => [name, propertySchema(part)])),
+    ...(required.length > 0 ? { required } : {}),
+    additionalProperties: false,
+  };
+}
+
+export function propertySchema({ optional: _, items, properties, ...rest }: InputProperty): JsonSchema {
+  return {
+    ...(rest as JsonObject),
+    ...(items === undefined ? {} : { items: propertySchema(items) }),
+    ...(properties === undefined ? {} : objectSchema(properties)),
+  };
+}
