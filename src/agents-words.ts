@@ -18,6 +18,8 @@ export function wordsForFailure(error: unknown, timeoutMs: number): string {
   return `The connection to the broker failed, so it is not known whether the call was made. ${SAME_CALL}`;
 }
 
+/** "45 seconds", "16 minutes". */
 function duration(ms: number): string {
-  return ms < 120_000 ? `${String(Math.ceil(ms / 1000))} seconds` : `${String(Math.round(ms / 60_000))} minutes`;
+  const [count, unit] = ms < 120_000 ? [Math.ceil(ms / 1000), 'second'] : [Math.round(ms / 60_000), 'minute'];
+  return new Intl.NumberFormat('en', { style: 'unit', unit, unitDisplay: 'long' }).format(count);
 }

@@ -39,7 +39,7 @@ export function sallyport(options: SallyportOptions): MCPServerStreamableHttp {
     name: 'sallyport',
     clientSessionTimeoutSeconds: CONNECT_TIMEOUT_S,
     errorFunction: ({ error }) => {
-      logger.warn(`a call was not answered: ${error instanceof Error ? error.message : String(error)}`);
+      logger.warn(`a call brought no answer: ${reason(error)}`);
       return wordsForFailure(error, timeoutMs);
     },
     ...checked.server,
@@ -53,4 +53,9 @@ export function sallyport(options: SallyportOptions): MCPServerStreamableHttp {
 function tokenSource({ tokens }: CheckedOptions): TokenSource {
   if (typeof tokens === 'function') return { token: tokens, onUnauthorized: () => Promise.resolve() };
   return clientCredentialsToken(tokens, systemClock);
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
