@@ -4,9 +4,9 @@ import type { KoaContextWithOIDC, ResourceServer } from 'oidc-provider';
 import type { JWK } from 'jose';
 import type { Agent, Person } from './identity-provider.ts';
 import { deviceCodePage, deviceConfirmPage, messagePage } from './identity-provider-pages.ts';
-import { memoryStorage } from './identity-provider-storage.ts';
+import type { memoryStorage } from './identity-provider-storage.ts';
 import { registerTokenExchange } from './token-exchange.ts';
-import type { TokenExchange } from './token-exchange.ts';
+import type { Actors } from './token-exchange.ts';
 
 export type Algorithm = 'RS256' | 'PS256' | 'ES256';
 
@@ -27,7 +27,7 @@ export const SIGN_IN_PATH = '/sign-in/';
 
 /** A provider that signs with the first of `keys` (private JWKs) and publishes them all. */
 export function buildProvider(realm: Realm, keys: readonly JWK[]): Provider {
-  let exchange: TokenExchange | undefined;
+  const actors: Actors = new WeakMap();
   const describe = (resource: string): ResourceServer => {
     if (!realm.resources.has(resource)) throw new errors.InvalidTarget('resource names no known system');
     return {
@@ -39,7 +39,7 @@ export function buildProvider(realm: Realm, keys: readonly JWK[]): Provider {
   };
   const provider = new Provider(realm.issuer, {
     adapter: realm.storage,
-    jwks: { keys: [...keys] as never },
+    jwks: { keys: keys },
     cookies: { keys: [realm.cookieKey] },
     clientDefaults: { id_token_signed_response_alg: realm.algorithm },
     scopes: ['openid', 'offline_access'],
@@ -106,7 +106,7 @@ export function buildProvider(realm: Realm, keys: readonly JWK[]): Provider {
     extraTokenClaims(_ctx, token) {
       const accountId = 'accountId' in token ? token.accountId : undefined;
       const holder = accountId === undefined ? realm.agents.get(token.clientId ?? '') : realm.people.get(accountId);
-      const act = exchange?.actorOf(token);
+      const act = actors.get(token);
       return { ...(holder ? { groups: [...holder.groups] } : {}), ...(act ? { act } : {}) };
     },
     renderError(ctx, out) {
@@ -114,7 +114,7 @@ export function buildProvider(realm: Realm, keys: readonly JWK[]): Provider {
       ctx.body = messagePage('That did not work', out.error_description ?? out.error);
     },
   });
-  exchange = registerTokenExchange(provider, realm.resources, describe);
+  registerTokenExchange(provider, realm.resources, describe, actors);
   return provider;
 }
 

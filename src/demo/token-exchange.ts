@@ -20,18 +20,16 @@ interface ExchangeParameters {
   resource?: string;
 }
 
-export interface TokenExchange {
-  /** Who acts in a token that came from an exchange; undefined for any other. */
-  actorOf(token: object): Actor | undefined;
-}
+/** Who acts in a token, by the provider's own object for it, where it came from an exchange. */
+export type Actors = WeakMap<object, Actor>;
 
 /** Both tokens, the one given and the one asked for, are for one of `resources`; anything else is refused. */
 export function registerTokenExchange(
   provider: Provider,
   resources: ReadonlySet<string>,
   describe: (resource: string) => ResourceServer,
-): TokenExchange {
-  const actors = new WeakMap<object, Actor>();
+  actors: Actors,
+): void {
   const keySet = createRemoteJWKSet(new URL(provider.urlFor('jwks')));
 
   const exchange = async (ctx: TokenEndpointGrantContext<ExchangeParameters>): Promise<void> => {
@@ -78,5 +76,4 @@ export function registerTokenExchange(
     'requested_token_type',
     'resource',
   ]);
-  return { actorOf: (token) => actors.get(token) };
 }
