@@ -1,0 +1,18 @@
+// Bounds of the masking door, with one line of why each.
+
+/** Longest JSONPath text: a path is written by hand. */
+export const MAX_PATH_CHARACTERS = 1_000;
+/** Segments of one path: the states of the walk grow with them. */
+export const MAX_PATH_SEGMENTS = 32;
+/** Selectors that one tool's paths may hold together, for the same reason. */
+export const MAX_SELECTORS = 500;
+/** States kept between results: beyond it they are made anew, so that data cannot fill the memory. */
+export const MAX_KEPT_STATES = 4_096;
+/** JSON inside a string inside a string …: nobody nests it deeper on purpose. */
+export const MAX_NESTED_DOCUMENTS = 4;
+/** A result, as JSON text, in UTF-16 units: above it masking would hold the process for too long. */
+export const MAX_RESULT_CHARACTERS = 16_777_216;
+/** Content blocks of one answer. */
+export const MAX_CONTENT_BLOCKS = 1_000;
+/** Most characters that keep-first and keep-last may show. */
+export const MAX_KEPT_CHARACTERS = 16;

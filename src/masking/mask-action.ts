@@ -1,0 +1,74 @@
+// What may be done to a masked value. Pure, but for the key that `hash` holds.
+import { createHmac } from 'node:crypto';
+import { canonicalJson } from '../core/canonical-json.ts';
+import type { Json } from '../core/json.ts';
+import { base32 } from './base32.ts';
+import type { MaskDeclaration } from './mask-declaration.ts';
+
+/** The value's place is to be left out of what leaves. */
+export const REMOVED = Symbol('removed');
+
+export interface MaskAction {
+  /** As `explain` shows it: `keep-last 4`. */
+  readonly name: string;
+  /** Where masks meet at one place, the strongest takes it: remove 5, redact 4, hash 3, keep-* less the more they show. */
+  readonly strength: number;
+  /** What stands in for the value: a string, whatever the value was. Never the value's own object. */
+  readonly apply: (value: Json) => string | typeof REMOVED;
+}
+
+/** What keep-first and keep-last show of a value that is too short to show a part of. */
+const HIDDEN = '****';
+/** 80 bits: enough that values of one deployment do not meet by chance, short enough for a prompt. */
+const HASH_BYTES = 10;
+
+/** `key` is the deployment's: equal values give equal hashes under it, and nobody without it can try values out. */
+export function maskAction(declaration: MaskDeclaration, key: Uint8Array): MaskAction {
+  switch (declaration.with) {
+    case 'remove':
+      return { name: 'remove', strength: 5, apply: () => REMOVED };
+    case 'redact': {
+      const text = `[${declaration.label ?? 'redacted'}]`;
+      return { name: text === '[redacted]' ? 'redact' : `redact ${text}`, strength: 4, apply: () => text };
+    }
+    case 'hash':
+      return { name: 'hash', strength: 3, apply: (value) => hashText(value, key) };
+    case 'keep-first':
+    case 'keep-last': {
+      const { count } = declaration;
+      const first = declaration.with === 'keep-first';
+      return {
+        name: `${declaration.with} ${String(count)}`,
+        strength: 1 / count,
+        apply: (value) => keptText(value, count, first),
+      };
+    }
+  }
+}
+
+/** `hash_` and 16 base32 characters: HMAC-SHA-256 over the text of a scalar, or the RFC 8785 text of anything else, cut to 80 bits. */
+function hashText(value: Json, key: Uint8Array): string {
+  const text = typeof value === 'string' ? value : canonicalJson(value);
+  const mac = createHmac('sha256', key).update(`mask hash\0${text}`).digest();
+  return `hash_${base32(mac.subarray(0, HASH_BYTES))}`;
+}
+
+/**
+ * `****1234`: `count` characters of a string or number, never more than half of it, and never its length. A value too
+ * short for that, and one that is neither string nor number, shows nothing.
+ */
+function keptText(value: Json, count: number, first: boolean): string {
+  if (typeof value !== 'string' && typeof value !== 'number') return HIDDEN;
+  const text = String(value);
+  // Code points: a cut surrogate pair would leave half a character behind.
+  const characters = text.length > 4 * count ? edge(text, 2 * count, first) : Array.from(text);
+  if (characters.length < 2 * count) return HIDDEN;
+  return first ? characters.slice(0, count).join('') + HIDDEN : HIDDEN + characters.slice(-count).join('');
+}
+
+/** Code points of one end of a long text, at least `count` of them. */
+function edge(text: string, count: number, first: boolean): string[] {
+  const characters = Array.from(first ? text.slice(0, 2 * count) : text.slice(-2 * count));
+  // The far edge may have cut a pair in half.
+  return first ? characters.slice(0, count) : characters.slice(-count);
+}

@@ -1,0 +1,166 @@
+// Everything of a backend's answer that may leave, masked: structured content, its text twin, every content block.
+// A block this file does not know does not leave. The only caller of Masked.through. Pure.
+import { isDeepStrictEqual } from 'node:util';
+import { WithheldError } from '../core/errors.ts';
+import { Masked } from '../core/evidence.ts';
+import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
+import type { ToolAnswer } from '../core/tool.ts';
+import { MAX_CONTENT_BLOCKS, MAX_RESULT_CHARACTERS } from './limits.ts';
+import { REMOVED } from './mask-action.ts';
+import { maskDocument, type Findings, type MaskedJson, type WalkedMask } from './mask-walk.ts';
+import { parseJsonText } from './nested-json.ts';
+import type { PathState } from './path-automaton.ts';
+import { changeParameters } from './url-parameters.ts';
+
+export interface AnswerMask extends WalkedMask {
+  readonly path: string;
+  readonly mustMatch: boolean;
+}
+
+/** What an error's text becomes where it is not JSON, so that no mask can be applied to it. */
+const ERROR_WITHOUT_TEXT = 'The system behind this tool reported an error. Its text could not be shown safely.';
+
+/** Throws WithheldError in any doubt. */
+export function maskAnswer(answer: ToolAnswer, start: PathState, masks: readonly AnswerMask[]): Masked {
+  try {
+    return new AnswerMasking(start, masks).mask(answer);
+  } catch (cause) {
+    if (cause instanceof WithheldError) throw cause;
+    // A value of the backend's may stand in the error's message: only its kind is told.
+    const kind = cause instanceof Error ? cause.name : typeof cause;
+    throw new WithheldError(`the masks could not be applied (${kind})`, cause);
+  }
+}
+
+class AnswerMasking {
+  readonly #start: PathState;
+  readonly #masks: readonly AnswerMask[];
+  readonly #findings: Findings;
+  #characters = 0;
+
+  constructor(start: PathState, masks: readonly AnswerMask[]) {
+    this.#start = start;
+    this.#masks = masks;
+    this.#findings = { taken: masks.map(() => 0), found: masks.map(() => false) };
+  }
+
+  mask(answer: ToolAnswer): Masked {
+    const isError = answer.isError ?? false;
+    const structured = answer.structured === undefined ? undefined : this.#document(answer.structured);
+    const content: Json[] = [];
+    if (structured !== undefined && structured !== REMOVED) content.push(textBlock(this.#text(structured)));
+    const blocks = answer.content ?? [];
+    if (blocks.length > MAX_CONTENT_BLOCKS) {
+      throw new WithheldError(`the result has more than ${String(MAX_CONTENT_BLOCKS)} content blocks`);
+    }
+    for (const block of blocks) {
+      const masked = this.#block(block, answer.structured, isError);
+      if (masked !== undefined) content.push(masked);
+    }
+    if (!isError) this.#demandMatches();
+    return Masked.through({
+      structured: isJsonObject(structured) ? structured : undefined,
+      content,
+      isError,
+      counts: this.#counts(),
+    });
+  }
+
+  #document(document: Json): MaskedJson {
+    return maskDocument(document, this.#start, this.#masks, this.#findings);
+  }
+
+  /** Undefined for a block that leaves nothing behind, or is the text twin of the structured content. */
+  #block(block: Json, structured: JsonObject | undefined, isError: boolean): JsonObject | undefined {
+    if (!isJsonObject(block)) throw new WithheldError('a content block is not an object');
+    switch (block['type']) {
+      case 'text': {
+        const text = this.#textOf(block['text'], structured, isError);
+        return text === undefined ? undefined : textBlock(text);
+      }
+      case 'resource_link':
+        return { type: 'resource_link', ...this.#strings(block, ['uri', 'name', 'title', 'description', 'mimeType']) };
+      case 'resource': {
+        const { resource } = block;
+        if (!isJsonObject(resource) || 'blob' in resource || typeof resource['text'] !== 'string') {
+          throw new WithheldError('an embedded resource is not text, and only text can be masked');
+        }
+        const text = this.#textOf(resource['text'], undefined, isError);
+        if (text === undefined) return undefined;
+        return { type: 'resource', resource: { ...this.#strings(resource, ['uri', 'mimeType']), text } };
+      }
+      default:
+        throw new WithheldError('a content block is neither text nor a link nor a text resource, and cannot be masked');
+    }
+  }
+
+  #textOf(text: Json | undefined, structured: JsonObject | undefined, isError: boolean): string | undefined {
+    if (typeof text !== 'string') throw new WithheldError('the text of a content block is not a string');
+    this.#measure(text);
+    if (structured === undefined && this.#masks.length === 0) return text;
+    const value = parseJsonText(text);
+    if (value === undefined || typeof value !== 'object') return this.#prose(text, isError);
+    if (structured !== undefined && isDeepStrictEqual(value, structured)) return undefined;
+    const masked = this.#document(value);
+    if (masked === REMOVED) return undefined;
+    return masked === value ? text : JSON.stringify(masked);
+  }
+
+  /** Paths say nothing about text without structure: where there are any, it may hold what they mean. */
+  #prose(text: string, isError: boolean): string {
+    if (this.#masks.length === 0) return text;
+    if (isError) return ERROR_WITHOUT_TEXT;
+    throw new WithheldError('a text block is not JSON, so the tool’s masks cannot be applied to it');
+  }
+
+  /** The named members, all of them strings, each URL's parameters masked as members of `$`. */
+  #strings(object: JsonObject, names: readonly string[]): JsonObject {
+    const kept: Record<string, Json> = {};
+    for (const name of names) {
+      const value = object[name];
+      if (value === undefined) continue;
+      if (typeof value !== 'string') throw new WithheldError(`\`${name}\` of a content block is not a string`);
+      this.#measure(value);
+      kept[name] = changeParameters(value, (parameter, given) => {
+        const masked = this.#document({ [parameter]: given });
+        const left = isJsonObject(masked) ? masked[parameter] : undefined;
+        return typeof left === 'string' ? left : undefined;
+      });
+    }
+    return kept;
+  }
+
+  #text(value: Json): string {
+    const text = JSON.stringify(value);
+    this.#measure(text);
+    return text;
+  }
+
+  #measure(text: string): void {
+    this.#characters += text.length;
+    if (this.#characters > MAX_RESULT_CHARACTERS) {
+      throw new WithheldError(`the result has more than ${String(MAX_RESULT_CHARACTERS)} characters`);
+    }
+  }
+
+  #demandMatches(): void {
+    for (const [index, mask] of this.#masks.entries()) {
+      if (mask.mustMatch && this.#findings.found[index] !== true) {
+        throw new WithheldError(`the path ${mask.path} must match and found nothing`);
+      }
+    }
+  }
+
+  #counts(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const [index, { path }] of this.#masks.entries()) {
+      const taken = this.#findings.taken[index] ?? 0;
+      if (taken > 0) counts[path] = (counts[path] ?? 0) + taken;
+    }
+    return counts;
+  }
+}
+
+function textBlock(text: string): JsonObject {
+  return { type: 'text', text };
+}

@@ -1,0 +1,68 @@
+// JSON that stands inside a string. Pure.
+import type { Json } from '../core/json.ts';
+import { MAX_JSON_DEPTH } from '../core/limits.ts';
+import { WithheldError } from '../core/errors.ts';
+import { parseStrictJson } from '../core/strict-json.ts';
+
+/**
+ * The value of a JSON text, or undefined where the text is not JSON. A number that a double cannot hold exactly comes out as
+ * a string. Throws WithheldError for JSON that two readers could read differently: a key given twice, half a surrogate
+ * pair, too deep.
+ */
+export function parseJsonText(text: string): Json | undefined {
+  const exact = MAY_HOLD_INEXACT_NUMBERS.test(text) ? quoteInexactNumbers(text) : text;
+  const parsed = parseStrictJson(exact.startsWith(BYTE_ORDER_MARK) ? exact.slice(1) : exact, {
+    maxDepth: MAX_JSON_DEPTH,
+  });
+  if (parsed.ok) return parsed.value;
+  if (isJson(text)) throw new WithheldError(`JSON inside a string: ${parsed.reason}`);
+  return undefined;
+}
+
+/** Whether a text begins as a JSON object, array or string does. Cheap enough to ask of every string. */
+export function mayBeJson(text: string): boolean {
+  const first = text.charCodeAt(0);
+  if (first > 0x7b && first !== 0xfeff) return false;
+  return STARTS_AS_JSON.test(text);
+}
+
+/** Whether a text that is not JSON still looks as if it had named members: cut off, with comments, line by line. */
+export function looksLikeBrokenJson(text: string): boolean {
+  return STARTS_WITH_MEMBERS.test(text);
+}
+
+const BYTE_ORDER_MARK = '\ufeff';
+const STARTS_AS_JSON = /^\ufeff?[ \t\r\n]*[{["]/;
+/** `{"a":`, `[{'a' :`, `{a:`; not prose such as `[12:30] started`. */
+const STARTS_WITH_MEMBERS = /^\ufeff?\s*[{[][{[\s]*["'][^]*["']\s*:|^\ufeff?[\s[]*\{\s*[\w$]+\s*:/;
+/** Fifteen significant digits always fit; an exponent may go anywhere. */
+const MAY_HOLD_INEXACT_NUMBERS = /[\d.]{16}|\d[eE]/;
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+function quoteInexactNumbers(text: string): string {
+  return text.replace(STRING_OR_NUMBER, (token) => (token.startsWith('"') || isExact(token) ? token : `"${token}"`));
+}
+
+function isExact(token: string): boolean {
+  const number = Number(token);
+  return Number.isFinite(number) && digitsOf(token) === digitsOf(String(number));
+}
+
+/** A number's significant digits and the power of ten behind them: `-12` and exponent 3 for `-1.2e4`. */
+function digitsOf(number: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return '0';
+  return `${sign}${significant}e${String(Number(exponent) - fraction.length + digits.length - significant.length)}`;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
+    return true;
+  } catch {
+    return false;
+  }
+}
