@@ -106,7 +106,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
   };
 
   const serveReady: Handler = async (_request, response) => {
-    const checks = [...(await options.readinessChecks()), { name: 'accepting', ok: !closing }];
+    const checks = await options.readinessChecks();
     const ready = checks.every((check) => check.ok);
     const results = Object.fromEntries(checks.map((check) => [check.name, check.ok ? 'ok' : 'failing']));
     sendJson(response, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', checks: results });
@@ -123,7 +123,10 @@ export function createHttpApp(options: HttpOptions): HttpApp {
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeaders(securityHeaders);
-    if (closing) response.setHeader('Connection', 'close');
+    response.once('close', () => {
+      // Node closes the connections that are idle when `close` is called, and leaves the others open afterwards.
+      if (closing) setImmediate(() => server.closeIdleConnections());
+    });
     const route = routes.get(request.url?.split('?', 1)[0] ?? '');
     if (route === undefined) {
       refuse(request, response, 404, 'There is nothing here. MCP is served at /mcp.');
@@ -163,7 +166,11 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     server,
     async close(graceMs) {
       closing = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      });
       const grace = setTimeout(() => {
         void mcp.close();
         server.closeAllConnections();
