@@ -1,0 +1,83 @@
+// `sallyport log list`: entries that match, oldest first, one a line.
+import { Command, InvalidArgumentError } from 'commander';
+import pc from 'picocolors';
+import type { JsonObject } from '../core/json.ts';
+import type { EntryFilter, WrittenEntry } from '../core/log-source.ts';
+import { gistOf, whoOf, word } from '../log/describe.ts';
+import { openPlace, withPlace } from './log-place.ts';
+import type { PlaceOptions } from './log-place.ts';
+
+interface ListOptions extends PlaceOptions, Omit<EntryFilter, 'afterSeq'> {
+  readonly limit: number;
+  readonly json?: true;
+}
+
+export function listCommand(): Command {
+  return withFilters(withPlace(new Command('list')))
+    .description('list entries, oldest first')
+    .option('--limit <number>', 'how many, counted from the newest', wholeNumber, 50)
+    .option('--json', 'one entry a line, as it was written')
+    .action(async (options: ListOptions) => {
+      using place = await openPlace(options);
+      const { limit, json, data: _, ...filter } = options;
+      const entries = await place.source.entries(filter, limit, 'newest');
+      for (const entry of entries) process.stdout.write(`${json ? entry.text : line(entry)}\n`);
+      if (entries.length === 0 && !json) process.stderr.write('No entry matches.\n');
+    });
+}
+
+export function withFilters(command: Command): Command {
+  return command
+    .option('--since <time>', 'from this time on (2026-11-23, 2026-11-23T21:00Z, or 15m, 2h, 3d ago)', time)
+    .option('--until <time>', 'before this time', time)
+    .option('--principal <name>', 'subject or agent')
+    .option('--tool <name>')
+    .option('--outcome <word>', 'succeeded, failed, unknown, withheld, cancelled or refused')
+    .option('--rule <id>', 'decided by this rule')
+    .option('--session <id>')
+    .option('--invocation <id>')
+    .option('--type <type>', 'such as intent, outcome, lease.issued')
+    .option('--text <words>', 'anywhere in the entry');
+}
+
+export function line({ seq, text }: WrittenEntry): string {
+  const body = JSON.parse(text) as JsonObject;
+  const columns = [
+    pc.dim(String(seq).padStart(6)),
+    pc.dim(word(body['time']).replace('T', ' ').replace('Z', '')),
+    typeColour(body)(word(body['type']).padEnd(13)),
+    word(body['tool']).padEnd(16),
+    whoOf(body),
+    pc.dim(gistOf(body)),
+  ];
+  return columns
+    .filter((column) => column !== '')
+    .join('  ')
+    .trimEnd();
+}
+
+function typeColour(body: JsonObject): (text: string) => string {
+  if (body['type'] === 'refused') return pc.yellow;
+  if (body['type'] !== 'outcome') return pc.cyan;
+  return body['outcome'] === 'succeeded' ? pc.green : pc.red;
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.');
+  return Number(text);
+}
+
+/** A point in time as entries write it. */
+function time(text: string): string {
+  const ago = /^(\d{1,6})([smhd])$/.exec(text);
+  const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+  const moment = ago
+    ? Date.now() - Number(ago[1]) * units[ago[2] as keyof typeof units]
+    : /^\d{4}-\d\d-\d\d/.test(text)
+      ? Date.parse(text)
+      : NaN;
+  if (Number.isNaN(moment)) {
+    throw new InvalidArgumentError('Expected a date, a time such as 2026-11-23T21:00Z, or how long ago, such as 15m.');
+  }
+  return new Date(moment).toISOString();
+}

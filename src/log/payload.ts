@@ -1,0 +1,30 @@
+// Opens what is kept sealed beside entries, and checks it against what its entry says. Pure.
+import type { Payloads } from '../core/entry.ts';
+import type { JsonObject } from '../core/json.ts';
+import { isJsonObject } from '../core/json.ts';
+import type { KeyRing } from '../core/keys.ts';
+import type { LogSource } from '../core/log-source.ts';
+import { saltedHash, unseal } from '../core/sealing.ts';
+
+/** The payloads of an entry. Throws where the key is missing, a bit has changed, or it is another entry's. */
+export function openPayload(ring: KeyRing, sealed: Uint8Array, body: JsonObject): Payloads {
+  const { salt, plaintext } = unseal(ring, sealed);
+  const described = body['payload'];
+  if (!isJsonObject(described) || described['sha256'] !== saltedHash(salt, plaintext)) {
+    throw new Error('the payload is not the one the entry was written with');
+  }
+  return JSON.parse(plaintext.toString()) as Payloads;
+}
+
+/** The masked reply an invocation got, for giving it again; undefined where there was none, or it was erased. */
+export async function recordedReply(
+  source: LogSource,
+  ring: KeyRing,
+  invocation: string,
+): Promise<JsonObject | undefined> {
+  const [outcome] = await source.entries({ invocation, type: 'outcome' }, 1);
+  if (outcome === undefined) return undefined;
+  const sealed = await source.sealedPayload(outcome.seq);
+  if (sealed === undefined) return undefined;
+  return openPayload(ring, sealed, JSON.parse(outcome.text) as JsonObject).result;
+}
