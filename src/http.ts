@@ -20,6 +20,8 @@ export interface ReadinessCheck {
 }
 
 export interface HttpOptions extends Names {
+  /** Where clients reach the broker: an origin. */
+  readonly publicUrl: string;
   readonly broker: Broker;
   readonly logger: Logger;
   readonly version: string;
@@ -41,7 +43,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void | Pr
 export function createHttpApp(options: HttpOptions): HttpApp {
   const { logger } = options;
   const patience = options.patience ?? PATIENCE;
-  const resource = `${options.publicUrl.replace(/\/$/, '')}/mcp`;
+  const resource = `${options.publicUrl}/mcp`;
   const metadata = protectedResourceMetadata(resource, options.issuers);
   const metadataUrl = protectedResourceMetadataUrl(resource);
   const refusalOf = createGuard(options);

@@ -19,7 +19,7 @@ import { ScriptedBroker, type ScriptedTool } from '../../support/scripted-broker
 /** A tool that ends when the test says so, or its call is cancelled. */
 class Gate implements ScriptedTool {
   readonly started = Promise.withResolvers<Call>();
-  readonly opened = Promise.withResolvers<void>();
+  readonly opened = Promise.withResolvers<undefined>();
   readonly run = async (call: Call) => {
     this.started.resolve(call);
     const cancelled = new Promise<'cancelled'>((resolve) => {
@@ -75,7 +75,7 @@ describe('an answer', () => {
     const opened = await answer;
     expect(opened.headers['content-type']).toBe('text/event-stream');
     await delay(200);
-    test.gate.opened.resolve();
+    test.gate.opened.resolve(undefined);
     const { text: stream, json } = await whole(opened);
     expect(stream.match(/^: keep-alive$/gm)?.length).toBeGreaterThanOrEqual(4);
     expect(json).toMatchObject({ id: 7, result: { structuredContent: { done: true } } });
@@ -88,7 +88,7 @@ describe('an answer', () => {
     const request = modernCall(1, 'gate');
     const { answer } = begin(test.edge, { ...request, headers: { ...request.headers, accept: 'application/json' } });
     await delay(100);
-    test.gate.opened.resolve();
+    test.gate.opened.resolve(undefined);
     expect((await answer).headers['content-type']).toMatch(/^application\/json/);
   });
 });
@@ -99,7 +99,7 @@ describe('a reply', () => {
     const { answer } = begin(test.edge, { body: legacyCall(1, 'gate') });
     await test.gate.started.promise;
     expect(test.broker.delivered).toEqual([]);
-    test.gate.opened.resolve();
+    test.gate.opened.resolve(undefined);
     await whole(await answer);
     await expect.poll(() => test.broker.delivered).toEqual(['invocation-1']);
   });
@@ -115,7 +115,7 @@ describe('a reply', () => {
     sent.destroy();
     await delay(60);
     expect(call.signal.aborted).toBe(false);
-    test.gate.opened.resolve();
+    test.gate.opened.resolve(undefined);
     await delay(60);
     expect(test.broker.delivered).toEqual([]);
   });
@@ -276,7 +276,7 @@ describe('closing', () => {
     await test.gate.started.promise;
     const closed = test.edge.app.close(5_000);
     await expect(send(test.edge.url, { body: legacyCall(2, 'fast') })).rejects.toThrow('ECONNREFUSED');
-    test.gate.opened.resolve();
+    test.gate.opened.resolve(undefined);
     expect((await whole(await answer)).json).toMatchObject({ result: { structuredContent: { done: true } } });
     await closed;
     expect(test.broker.delivered).toEqual(['invocation-1']);
@@ -291,7 +291,7 @@ describe('closing', () => {
     await test.gate.started.promise;
     const startedAt = performance.now();
     const closed = test.edge.app.close(5_000);
-    test.gate.opened.resolve();
+    test.gate.opened.resolve(undefined);
     await whole(await answer);
     await closed;
     expect(performance.now() - startedAt).toBeLessThan(2_000);
