@@ -52,6 +52,6 @@ export function covers(outer: PrincipalsDeclaration | undefined, inner: Principa
   );
 }
 
-function isSubset(small: readonly Json[] | undefined, large: readonly Json[]): boolean {
-  return small?.every((entry) => large.includes(entry)) === true;
+function isSubset(small: readonly Json[] | undefined, large: readonly Json[] | undefined): boolean {
+  return large === undefined || small?.every((entry) => large.includes(entry)) === true;
 }

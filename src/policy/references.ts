@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { didYouMean } from '../core/nearest.ts';
-import type { Report } from '../core/problem.ts';
+import type { ProblemPlace, Report } from '../core/problem.ts';
 
 const REFERENCE = /\$\{(?:(env|file):([^{}]+)\})?/g;
 /** A secret in a file is a line, or a key of a few kilobytes. */
@@ -80,6 +80,16 @@ export function resolveReferences(
   };
 
   return { value: walk(value, []), unresolved };
+}
+
+/** Where references stand in a value; other uses of `${` are none. */
+export function findReferences(value: unknown, path: readonly (string | number)[] = []): ProblemPlace[] {
+  if (typeof value === 'string') {
+    return [...value.matchAll(/\$\{(?:env|file):/g)].map(({ index }) => ({ path, offset: index }));
+  }
+  if (Array.isArray(value)) return value.flatMap((item, index) => findReferences(item, [...path, index]));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => findReferences(item, [...path, key]));
 }
 
 function readSecretFile(path: string): string | { readonly code: string } {

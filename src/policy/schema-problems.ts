@@ -20,7 +20,7 @@ const NAMES: Readonly<Record<string, string>> = {
 export interface Parsed<Value> {
   /** Undefined where there was a problem. */
   readonly value: Value | undefined;
-  /** Where the problems were. */
+  /** Where the problems were; an unknown key is where it stands. */
   readonly failed: readonly Path[];
 }
 
@@ -41,7 +41,8 @@ export function parseReporting<Value>(
   const failed: Path[] = [];
   for (const issue of parsed.error.issues.flatMap((found) => flatten(found, []))) {
     const path = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
-    failed.push(path);
+    if (issue.code === 'unrecognized_keys') failed.push(...issue.keys.map((key) => [...path, key]));
+    else failed.push(path);
     if (skip.some((skipped) => skipped.every((step, index) => path[index] === step))) continue;
     reportIssue(issue, path, isMissing(value, path), report);
   }

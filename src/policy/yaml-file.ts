@@ -19,12 +19,15 @@ type Path = ProblemPlace['path'];
 /** Aliases may save typing; they may not make a small file a large value. */
 const MAX_ALIASES = 100;
 
+const UNREADABLE = Symbol('unreadable');
+
 export class YamlFile {
   /** As the user would type it. */
   readonly name: string;
   readonly text: string;
-  /** The document as plain values; undefined where it could not be read, or is empty. */
+  /** The document as plain values; undefined where it is unreadable, or empty. */
   readonly value: unknown;
+  readonly unreadable: boolean;
   readonly #document: Document.Parsed;
   readonly #lines = new LineCounter();
   readonly #problems: Problem[];
@@ -42,7 +45,12 @@ export class YamlFile {
         code === 'MULTIPLE_DOCS' ? 'a second document in one file; put it into its own file' : message,
       );
     }
+    let exact = true;
     visit(this.#document, {
+      Scalar: (_, { value, range }) => {
+        if (!isExact(value))
+          this.#add('error', range?.[0] ?? 0, 'this value cannot be held exactly', 'put it in quotes');
+      },
       Pair: (_, { key }) => {
         if (isScalar(key) && typeof key.value === 'string' && key.value !== '__proto__') return;
         const at = (key as Node | null)?.range?.[0] ?? 0;
@@ -54,7 +62,11 @@ export class YamlFile {
         );
       },
     });
-    this.value = this.#document.errors.length > 0 ? undefined : this.#plain();
+    // A key that is there twice leaves a document that the rest can be checked in.
+    const readable = this.#document.errors.every(({ code }) => code === 'DUPLICATE_KEY');
+    const plain = readable && exact ? this.#plain() : UNREADABLE;
+    this.unreadable = plain === UNREADABLE;
+    this.value = this.unreadable ? undefined : plain;
   }
 
   #plain(): unknown {
@@ -63,7 +75,7 @@ export class YamlFile {
     } catch (error) {
       if (!(error instanceof ReferenceError)) throw error;
       this.#add('error', 0, `the file uses aliases (*name) too much: ${error.message}`, 'write the values out');
-      return undefined;
+      return UNREADABLE;
     }
   }
 
@@ -108,6 +120,12 @@ export class YamlFile {
     if (atKey === true || node === null) return start(key ?? node);
     return offset !== undefined && isScalar(node) ? offsetInSource(this.text, node, offset) : start(node);
   }
+}
+
+/** JSON has no infinities, and what cannot be told apart as JSON cannot be told apart in a digest. */
+function isExact(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
+  return typeof value !== 'string' || value.isWellFormed();
 }
 
 function start(node: Node | null): number {

@@ -1,0 +1,117 @@
+// Turns a declared rule into what `decide` asks. Pure.
+import { didYouMean } from '../core/nearest.ts';
+import type { Rule } from '../core/policy.ts';
+import type { Report } from '../core/problem.ts';
+import type { Tool } from '../core/tool.ts';
+import { bindings, type Bindings } from './cel-values.ts';
+import { compileCondition } from './compile-condition.ts';
+import { constantValue } from './condition-samples.ts';
+import type { DecisionRequest } from '../core/policy.ts';
+import { definitionHash } from './compile-backends.ts';
+import type { Declared } from './declared-files.ts';
+import { EVERY_TOOL, type RuleDeclaration, ruleSchema } from './file-schema.ts';
+import { type NamedIssuer, principalMatcher } from './principal-match.ts';
+import { findReferences } from './references.ts';
+import { parseReporting } from './schema-problems.ts';
+
+/** What a rule may speak of. */
+export interface Surroundings {
+  /** Names of tools, also of those with problems. */
+  readonly toolNames: ReadonlySet<string>;
+  /** The tools whose arguments conditions can be held against. */
+  readonly tools: ReadonlyMap<string, Tool>;
+  /** Undefined where the configuration is not at hand. */
+  readonly issuers: readonly NamedIssuer[] | undefined;
+  /** A file could not be read: an unknown name may stand there. */
+  readonly incomplete: boolean;
+}
+
+export interface CompiledRule {
+  readonly rule: Rule;
+  readonly declaration: RuleDeclaration;
+  /** Names of the tools it concerns. */
+  readonly tools: ReadonlySet<string>;
+  /** Its condition holds for no call, or for every one; undefined where that depends on the call. */
+  readonly constant: boolean | undefined;
+  readonly report: Report;
+}
+
+export function compileRule(declared: Declared, surroundings: Surroundings): CompiledRule | undefined {
+  const report = declared.file.report(declared.path);
+  for (const place of findReferences(declared.raw)) report.error(place, 'references stand in backends only');
+  const declaration = parseReporting(ruleSchema, declared.raw, report).value;
+  const tools = toolsOf(declared.raw['tools'], surroundings, report);
+  const { when } = declared.raw;
+  const spokenOf = [...tools].flatMap((name) => surroundings.tools.get(name) ?? []);
+  const condition = typeof when === 'string' ? compileCondition(when, spokenOf, report) : undefined;
+  if (declaration === undefined) return undefined;
+  checkIssuers(declaration, surroundings.issuers, report);
+  if (declaration.effect === 'allow' && declaration.message !== undefined) {
+    report.warning(
+      { path: ['message'], atKey: true },
+      'a rule that allows stops no call, so nobody is told this message',
+    );
+  }
+  const matches = principalMatcher(declaration.principals, surroundings.issuers ?? []);
+  const rule: Rule = Object.freeze<Rule>({
+    id: declaration.id,
+    effect: declaration.effect,
+    message: declaration.message,
+    definitionHash: definitionHash(declared.raw),
+    concerns: (principal, tool) => tools.has(tool) && matches(principal),
+    when: (request) => condition?.holds(bindingsOf(request)) ?? true,
+  });
+  const constant = condition === undefined ? true : constantValue(condition.expression);
+  return { rule, declaration, tools, constant: typeof constant === 'boolean' ? constant : undefined, report };
+}
+
+/** The rules of one decision share what they look at. */
+const known = new WeakMap<DecisionRequest, Bindings>();
+
+function bindingsOf(request: DecisionRequest): Bindings {
+  const found = known.get(request) ?? bindings(request);
+  known.set(request, found);
+  return found;
+}
+
+function toolsOf(written: unknown, { toolNames, incomplete }: Surroundings, report: Report): Set<string> {
+  const tools = new Set<string>();
+  for (const [index, name] of (Array.isArray(written) ? (written as unknown[]) : []).entries()) {
+    if (name === EVERY_TOOL) for (const one of toolNames) tools.add(one);
+    else if (typeof name === 'string' && toolNames.has(name)) tools.add(name);
+    else if (typeof name === 'string' && !incomplete) {
+      report.error(
+        { path: ['tools', index] },
+        `unknown tool "${name}"`,
+        didYouMean(name, toolNames) ?? 'declare it under `tools`',
+      );
+    }
+  }
+  return tools;
+}
+
+function checkIssuers(
+  { principals }: RuleDeclaration,
+  issuers: readonly NamedIssuer[] | undefined,
+  report: Report,
+): void {
+  if (issuers === undefined) return;
+  const names = issuers.flatMap(({ name }) => name ?? []);
+  for (const [index, given] of (principals?.issuers ?? []).entries()) {
+    const addresses = issuers.map(({ issuer }) => issuer);
+    if (names.includes(given) || addresses.includes(given)) continue;
+    const hint = didYouMean(given, [...names, ...addresses]) ?? 'issuers stand in sallyport.yaml';
+    report.error({ path: ['principals', 'issuers', index] }, `unknown issuer "${given}"`, hint);
+  }
+  if (issuers.length < 2) return;
+  for (const [index, group] of (principals?.groups ?? []).entries()) {
+    const [issuer = '', bare] = group.split(/:(.*)/s);
+    if (bare !== undefined && names.includes(issuer)) continue;
+    const hint = `write ${names.map((name) => `${name}:${bare ?? group}`).join(' or ')}`;
+    report.error(
+      { path: ['principals', 'groups', index] },
+      'with more than one issuer, a group must say whose it is',
+      hint,
+    );
+  }
+}

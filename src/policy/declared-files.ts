@@ -1,0 +1,126 @@
+// Reads every policy file of a directory, and takes it apart into declarations that know where they stand.
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { isJsonObject } from '../core/json.ts';
+import type { Problem, ProblemPlace } from '../core/problem.ts';
+import { fileSchema } from './file-schema.ts';
+import { parseReporting } from './schema-problems.ts';
+import { YamlFile } from './yaml-file.ts';
+
+/** A backend, tool or rule, as it is written. */
+export interface Declared {
+  readonly name: string;
+  readonly raw: Readonly<Record<string, unknown>>;
+  readonly file: YamlFile;
+  /** Where it stands in its file. */
+  readonly path: ProblemPlace['path'];
+}
+
+export interface DeclaredFiles {
+  /** SHA-256 (hex) over the names and texts of the files. */
+  readonly version: string;
+  readonly backends: readonly Declared[];
+  readonly tools: readonly Declared[];
+  readonly rules: readonly Declared[];
+  /** A file could not be read, so what seems to be missing may stand there. */
+  readonly incomplete: boolean;
+  /** Absolute; what `${file:…}` is relative to. */
+  readonly directory: string;
+}
+
+export async function readDeclaredFiles(directory: string, problems: Problem[]): Promise<DeclaredFiles> {
+  const at = { severity: 'error', file: directory, line: 1, column: 1 } as const;
+  const version = createHash('sha256');
+  const backends: Declared[] = [];
+  const tools: Declared[] = [];
+  const rules: Declared[] = [];
+  let incomplete = false;
+  for (const name of await policyFileNames(directory, problems)) {
+    const path = join(directory, name);
+    const text = await readFile(path, 'utf8').catch((error: unknown) => {
+      problems.push({ ...at, file: path, message: `cannot be read: ${errorCode(error)}` });
+      return undefined;
+    });
+    if (text === undefined) {
+      incomplete = true;
+      continue;
+    }
+    version.update(JSON.stringify([name, text]));
+    const file = new YamlFile(path, text, problems);
+    if (file.unreadable) incomplete = true;
+    else parseReporting(fileSchema, file.value, file.report());
+    backends.push(...named(file, 'backends'));
+    tools.push(...named(file, 'tools'));
+    rules.push(...listed(file, 'rules'));
+  }
+  reportTwice('backend', backends);
+  reportTwice('tool', tools);
+  reportTwice('rule', rules);
+  return { version: version.digest('hex'), backends, tools, rules, incomplete, directory: resolve(directory) };
+}
+
+/** `*.yaml` and `*.yml`, sorted. Names that start with a dot are how Kubernetes swaps the files of a mounted directory. */
+async function policyFileNames(directory: string, problems: Problem[]): Promise<string[]> {
+  const at = { file: directory, line: 1, column: 1 };
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    const names = entries.filter((entry) => /^[^.].*\.ya?ml$/.test(entry.name)).map(({ name }) => name);
+    if (names.length === 0) {
+      problems.push({ ...at, severity: 'error', message: 'there are no policy files (*.yaml) in this directory' });
+    }
+    for (const { name } of entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))) {
+      problems.push({
+        ...at,
+        severity: 'warning',
+        file: join(directory, name),
+        message: 'directories in a policy directory are not read',
+      });
+    }
+    return names.sort();
+  } catch (error) {
+    problems.push({ ...at, severity: 'error', message: `the policy directory cannot be read: ${errorCode(error)}` });
+    return [];
+  }
+}
+
+function named(file: YamlFile, section: string): Declared[] {
+  const entries = isRecord(file.value) ? file.value[section] : undefined;
+  if (!isRecord(entries)) return [];
+  return Object.entries(entries).flatMap(([name, raw]) =>
+    isRecord(raw) ? [{ name, raw, file, path: [section, name] }] : [],
+  );
+}
+
+function listed(file: YamlFile, section: string): Declared[] {
+  const entries = isRecord(file.value) ? file.value[section] : undefined;
+  if (!Array.isArray(entries)) return [];
+  return entries.flatMap((raw: unknown, index) => {
+    if (!isRecord(raw)) return [];
+    return [{ name: typeof raw['id'] === 'string' ? raw['id'] : '', raw, file, path: [section, index] }];
+  });
+}
+
+/** The same name in one file or in two is reported at each place. */
+function reportTwice(what: string, declared: readonly Declared[]): void {
+  for (const one of declared) {
+    const other = declared.find((another) => another !== one && another.name === one.name);
+    if (other === undefined || one.name === '') continue;
+    const place = what === 'rule' ? { path: [...one.path, 'id'] } : { path: one.path, atKey: true };
+    one.file
+      .report()
+      .error(
+        place,
+        `another ${what} is called "${one.name}" too: ${other.file.position(other)}`,
+        'give one of them another name',
+      );
+  }
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return isJsonObject(value);
+}
+
+function errorCode(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}

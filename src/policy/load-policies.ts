@@ -1,0 +1,120 @@
+// Policy files → one policy set, or every problem in all of them at once. Called by serve, check and explain.
+import type { PolicySet } from '../core/policy.ts';
+import { byPlace, type Problem, problemText } from '../core/problem.ts';
+import { didYouMean } from '../core/nearest.ts';
+import type { Tool } from '../core/tool.ts';
+import { argumentValidators } from './argument-validator.ts';
+import { compileBackend, type CompiledBackend, type Implementations } from './compile-backends.ts';
+import { compileRule, type CompiledRule } from './compile-rules.ts';
+import { type CompiledDeclaration, compileTool } from './compile-tools.ts';
+import { type Declared, type DeclaredFiles, readDeclaredFiles } from './declared-files.ts';
+import { TOOL_NAME } from './file-schema.ts';
+import type { NamedIssuer } from './principal-match.ts';
+import { warnOfIdleRules, warnOfIdleTools } from './rule-coverage.ts';
+
+export interface LoadOptions extends Implementations {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Those of the configuration; left out, rules may name any. */
+  readonly issuers?: readonly NamedIssuer[];
+  /** What a reference is whose variable or file is not there: for `serve` an error, for a check elsewhere a warning. */
+  readonly unset?: 'error' | 'warning';
+}
+
+export interface LoadedPolicies {
+  /** Undefined where there is an error. With `unset: 'warning'`, tools whose references were unset refuse to be called. */
+  readonly policies: PolicySet | undefined;
+  /** By place. */
+  readonly problems: readonly Problem[];
+  /** Asks every backend, and every login that makes credentials; resolves with all problems, those above among them. */
+  examine(signal: AbortSignal): Promise<readonly Problem[]>;
+}
+
+/** @param directory as the user typed it: problems name files below it */
+export async function loadPolicies(directory: string, options: LoadOptions): Promise<LoadedPolicies> {
+  const problems: Problem[] = [];
+  const files = await readDeclaredFiles(directory, problems);
+  const sources = { env: options.env, directory: files.directory };
+  const backends = new Map<string, CompiledBackend | undefined>();
+  for (const declared of files.backends) {
+    backends.set(declared.name, compileBackend(declared, options, sources, options.unset ?? 'error'));
+  }
+  const { tools, declarations } = compileTools(files, backends, options);
+  const surroundings = {
+    toolNames: new Set([...files.tools.map(({ name }) => name), ...tools.keys()]),
+    tools: new Map(
+      [...declarations].flatMap(([, one]) =>
+        one.inputSound ? one.tools.map((tool) => [tool.name, tool] as const) : [],
+      ),
+    ),
+    issuers: options.issuers,
+    incomplete: files.incomplete,
+  };
+  const rules = files.rules.flatMap((declared) => compileRule(declared, surroundings) ?? []);
+  if (rules.length === files.rules.length && !files.incomplete) {
+    warnOfIdleRules(rules);
+    warnOfIdleTools(files.tools, rules);
+  }
+  const found = tidy(problems);
+  return {
+    policies: found.some(({ severity }) => severity === 'error') ? undefined : policySet(files.version, tools, rules),
+    problems: found,
+    examine: async (signal) => {
+      await Promise.all(
+        [...backends.values()].map((backend) => backend && examineBackend(backend, declarations, signal)),
+      );
+      return tidy(problems);
+    },
+  };
+}
+
+function compileTools(
+  { tools: declaredTools, incomplete }: DeclaredFiles,
+  backends: ReadonlyMap<string, CompiledBackend | undefined>,
+  { masks }: LoadOptions,
+): { tools: ReadonlyMap<string, Tool>; declarations: ReadonlyMap<Declared, CompiledDeclaration> } {
+  const tools = new Map<string, Tool>();
+  const declarations = new Map<Declared, CompiledDeclaration>();
+  const validator = argumentValidators();
+  for (const declared of declaredTools) {
+    const name = declared.raw['backend'];
+    if (typeof name === 'string' && !backends.has(name) && !incomplete) {
+      const hint = didYouMean(name, backends.keys()) ?? 'declare it under `backends`';
+      declared.file.report(declared.path).error({ path: ['backend'] }, `unknown backend "${name}"`, hint);
+    }
+    const backend = typeof name === 'string' ? backends.get(name) : undefined;
+    const compiled = compileTool(declared, backend, masks, validator);
+    if (compiled === undefined) continue;
+    declarations.set(declared, compiled);
+    for (const tool of compiled.tools) {
+      const at = { path: [], atKey: true };
+      if (!TOOL_NAME.test(tool.name))
+        compiled.report.error(at, `a tool cannot be called "${tool.name}"`, 'at most 64 letters, digits and "_"');
+      else if (tools.has(tool.name))
+        compiled.report.error(at, `this makes a tool "${tool.name}", and another is called so too`);
+      else tools.set(tool.name, tool);
+    }
+  }
+  return { tools, declarations };
+}
+
+async function examineBackend(
+  { declared: { name, file, path }, ref, kind, options, provider, report }: CompiledBackend,
+  declarations: ReadonlyMap<Declared, CompiledDeclaration>,
+  signal: AbortSignal,
+): Promise<void> {
+  const tools = [...declarations.values()].filter(({ declared }) => declared.backend.name === name);
+  if (options === undefined || (provider !== undefined && ref.credential === undefined)) return;
+  await Promise.all([
+    kind.examine({ backend: { name, options }, credential: ref.credential, report, tools }, signal),
+    provider?.examine(ref.credential?.options, file.report([...path, 'credential']), signal),
+  ]);
+}
+
+function policySet(version: string, tools: ReadonlyMap<string, Tool>, rules: readonly CompiledRule[]): PolicySet {
+  return Object.freeze<PolicySet>({ version, tools, rules: Object.freeze(rules.map(({ rule }) => rule)) });
+}
+
+/** By place, and each once: the masks of a backend are compiled with each of its tools, conditions with each of theirs. */
+function tidy(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [problemText(problem), problem])).values()].sort(byPlace);
+}
