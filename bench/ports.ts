@@ -19,13 +19,13 @@ export async function freePort(): Promise<number> {
 
 /** Resolves once `url` answers at all. Throws when the process ends first, or takes longer than half a minute. */
 export async function untilAnswering(url: URL, child: ChildProcess): Promise<void> {
-  for (const giveUpAt = Date.now() + START_TIMEOUT_MS; Date.now() < giveUpAt; await delay(25)) {
+  const giveUpAt = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < giveUpAt) {
     if (child.exitCode !== null) throw new Error(`the server for ${url.href} ended with ${String(child.exitCode)}`);
-    const answered = await fetch(url).then(
-      (response) => response.body?.cancel().then(() => true) ?? true,
-      () => false,
-    );
-    if (answered) return;
+    const answer = await fetch(url).catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer !== undefined) return;
+    await delay(25);
   }
   throw new Error(`nothing answers at ${url.href}`);
 }

@@ -30,7 +30,7 @@ export async function startToolbox(
   const port = await freePort();
   const child = spawn(
     program,
-    ['--config', config, '--port', String(port), '--disable-version-check', '--disable-reload'],
+    ['--config', config, '--port', String(port), '--disable-version-check', '--disable-reload', '--log-level', 'ERROR'],
     {
       stdio: ['ignore', 'ignore', 'inherit'],
     },
