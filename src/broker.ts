@@ -86,10 +86,11 @@ export function createBroker(ports: Ports): RunningBroker {
     const signal = AbortSignal.any([call.signal, closing.signal, AbortSignal.timeout(tool.timeoutMs)]);
     const deciding = policies.rules.filter((rule) => decision.rules.includes(rule.id));
     const digest = callDigest(ports.digestKey, invocation, tool, deciding);
-    let intent: Intent | undefined;
-    while (intent === undefined) {
+    let intent: Intent;
+    for (;;) {
       try {
         intent = await record.intent(permit, tool, digest);
+        break;
       } catch (error) {
         if (!(error instanceof Conflict)) return record.unlogged(error);
         const followed = await ports.repeated.follow(digest, signal).catch((reason: unknown) => reason as Error);

@@ -5,7 +5,7 @@ import type { Stopwatch } from './core/clock.ts';
 import { bounded } from './core/deadline.ts';
 import type { EntryBody, NewEntry } from './core/entry.ts';
 import { REFUSALS, refuse, StoreError, type Refusal } from './core/errors.ts';
-import type { Intent, Masked, Permit } from './core/evidence.ts';
+import { Intent, type Masked, type Permit } from './core/evidence.ts';
 import type { Decision, Invocation } from './core/invocation.ts';
 import type { JsonObject } from './core/json.ts';
 import { OUTCOME_RETRY_MS } from './core/limits.ts';
@@ -57,7 +57,7 @@ export class CallRecord {
   }
 
   /** Rejects with Conflict when an identical call is running, with StoreError when nothing could be written. */
-  intent(permit: Permit, tool: Tool, digest: string): Promise<Intent> {
+  async intent(permit: Permit, tool: Tool, digest: string): Promise<Intent> {
     const body = {
       ...this.#subject(),
       type: 'intent',
@@ -67,7 +67,10 @@ export class CallRecord {
       ...(permit.approval === undefined ? {} : { approval: permit.approval }),
     } as const;
     const claim = tool.annotations.readOnly ? [] : this.#ports.repeated.claim(digest, this.#invocation);
-    return bounded(this.#ports.log.intent(permit, body, { arguments: this.#invocation.arguments }, claim));
+    const payloads = { arguments: this.#invocation.arguments };
+    const intent: unknown = await bounded(this.#ports.log.intent(permit, body, payloads, claim));
+    if (!(intent instanceof Intent)) throw new StoreError('the log gave no evidence of the intent');
+    return intent;
   }
 
   /** Without its outcome in the log, nothing of a result leaves. */
@@ -187,6 +190,7 @@ function textBytes(result: Masked): number {
   return bytes;
 }
 
+/** A fault's message may quote data: only what the store says of itself is repeated. */
 function reasonOf(error: unknown): string {
-  return error instanceof StoreError ? error.detail : error instanceof Error ? error.message : typeof error;
+  return error instanceof StoreError ? error.detail : error instanceof Error ? error.name : typeof error;
 }

@@ -12,7 +12,8 @@ import {
   type BackendErrorCode,
   type Refusal,
 } from './core/errors.ts';
-import { Masked, type Intent } from './core/evidence.ts';
+import { Lease, Masked, type Intent } from './core/evidence.ts';
+import { isJsonObject } from './core/json.ts';
 import { CANCEL_GRACE_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
 import type { Tool, ToolAnswer } from './core/tool.ts';
@@ -45,6 +46,8 @@ export async function runOnBackend(
       graceMs: CANCEL_GRACE_MS,
       late: (tooLate) => void release(ports, tooLate),
     });
+    if (tool.backend.credential !== undefined && !(hold.lease instanceof Lease))
+      throw new TypeError('this is no lease');
   } catch (error) {
     return { outcome: 'failed', refusal: withoutCredential(error, signal), lease: undefined };
   } finally {
@@ -63,6 +66,7 @@ export async function runOnBackend(
       watch.lap('backend');
     }
     try {
+      if (!isAnswer(answer)) throw new WithheldError('the backend gave something that is not an answer');
       const result: unknown = tool.mask.apply(answer);
       if (!(result instanceof Masked)) throw new WithheldError('the mask gave something that is not a masked result');
       return { outcome: result.isError ? 'failed' : 'succeeded', result, lease: lease?.id };
@@ -77,10 +81,19 @@ export async function runOnBackend(
   }
 }
 
+/** A tool kind is trusted with a credential, and not with the shape of what comes back. */
+function isAnswer(answer: unknown): boolean {
+  return isJsonObject(answer) && (isJsonObject(answer['structured']) || Array.isArray(answer['content']));
+}
+
 /** A lease that does not end in time is ended by the sweep: the reply does not wait for it. */
 async function release(ports: BackendPorts, hold: LeaseHold): Promise<void> {
   try {
-    await within(Promise.resolve(hold[Symbol.asyncDispose]()), CANCEL_GRACE_MS, () => new Error('the lease did not end in time'));
+    await within(
+      Promise.resolve(hold[Symbol.asyncDispose]()),
+      CANCEL_GRACE_MS,
+      () => new Error('the lease did not end in time'),
+    );
   } catch (error) {
     ports.logger.error(
       { lease: hold.lease?.id, reason: nameOf(error) },

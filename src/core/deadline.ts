@@ -54,7 +54,12 @@ export function within<T>(promise: Promise<T>, ms: number, late: () => Error): P
   });
 }
 
+/** Nobody knows what became of what was waited for. */
+class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+}
+
 /** For waits on the log and the store: they keep their own deadline; this holds when they do not. */
 export function bounded<T>(promise: Promise<T>): Promise<T> {
-  return within(promise, LOG_HANG_MS, () => new Error('the log did not answer'));
+  return within(promise, LOG_HANG_MS, () => new NoAnswer('the log did not answer'));
 }

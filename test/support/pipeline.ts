@@ -1,0 +1,222 @@
+// The pipeline over a real store and a real log, with a tool, a credential and faults that a test holds in its hand.
+import { createSecretKey, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createBroker, type Ports, type RunningBroker } from '../../src/broker.ts';
+import type { Call } from '../../src/core/broker.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import type { LeaseHold, Leases } from '../../src/core/credential.ts';
+import { Lease, type Intent } from '../../src/core/evidence.ts';
+import type { Logger } from '../../src/core/logger.ts';
+import type { PolicySet, Rule } from '../../src/core/policy.ts';
+import { Principal } from '../../src/core/principal.ts';
+import { Secret } from '../../src/core/secret.ts';
+import type { Store } from '../../src/core/store.ts';
+import type { Tool, ToolAnswer, ToolCall } from '../../src/core/tool.ts';
+import { createLog } from '../../src/log/log.ts';
+import { recordedReply } from '../../src/log/payload.ts';
+import { maskCompiler } from '../../src/masking/mask-compiler.ts';
+import { maskedFromRecord } from '../../src/masking/recorded.ts';
+import { loadKeys } from '../../src/store/keys.ts';
+import { storeLogSource } from '../../src/store/log-source.ts';
+import { createRepeatedCalls } from '../../src/store/repeated-calls.ts';
+import { createSessions } from '../../src/store/sessions.ts';
+import { openSqliteStore } from '../../src/store/sqlite-store.ts';
+
+/** Planted wherever a secret could get lost; nothing that leaves or is written may hold it. */
+export const CANARY = 'canary-5d1f7a';
+
+export interface EntryRow {
+  readonly seq: number;
+  readonly type: string;
+  readonly invocation?: string;
+  readonly [key: string]: unknown;
+}
+
+export interface Pipeline extends AsyncDisposable {
+  readonly broker: RunningBroker;
+  readonly store: Store;
+  readonly leases: CountingLeases;
+  /** Calls that reached the backend. */
+  readonly backendCalls: readonly ToolCall[];
+  /** Everything the process said about itself. */
+  readonly said: readonly string[];
+  call(more?: Partial<Call>): Call;
+  entries(): Promise<readonly EntryRow[]>;
+  /** Every byte of the store's files, as text. */
+  readonly directory: string;
+}
+
+export interface PipelineOptions {
+  readonly answer?: (call: ToolCall) => Promise<ToolAnswer> | ToolAnswer;
+  readonly readOnly?: boolean;
+  readonly timeoutMs?: number;
+  readonly rules?: readonly Rule[];
+  readonly mask?: Tool['mask'];
+  /** Puts faulty ports in the place of good ones. */
+  readonly faults?: (ports: Ports) => Partial<Ports>;
+}
+
+export const agent = principal('robot');
+
+export function principal(subject: string): Principal {
+  return Principal.verified({
+    issuer: 'https://issuer.example',
+    subject,
+    actor: 'support-agent',
+    groups: ['support'],
+    scopes: [],
+    claims: {},
+    expiresAt: Date.now() + 3_600_000,
+  });
+}
+
+export function rule(effect: Rule['effect'], more: Partial<Rule> = {}): Rule {
+  return {
+    id: `test-${effect}`,
+    effect,
+    message: undefined,
+    definitionHash: 'rule',
+    concerns: () => true,
+    when: () => true,
+    ...more,
+  };
+}
+
+export async function startPipeline(options: PipelineOptions = {}): Promise<Pipeline> {
+  const directory = await mkdtemp(join(tmpdir(), 'sallyport-pipeline-'));
+  const keys = await loadKeys(join(directory, 'keys'));
+  const store = await openSqliteStore({ file: join(directory, 'store.db'), keys });
+  const backendCalls: ToolCall[] = [];
+  const said: string[] = [];
+  const leases = new CountingLeases();
+  const say = (fields: object, message: string): void => void said.push(JSON.stringify({ ...fields, message }));
+  const logger: Logger = { debug: say, info: say, warn: say, error: say };
+  const compiler = maskCompiler({ hashKey: randomBytes(32) });
+
+  const tool: Tool = {
+    name: 'touch',
+    title: undefined,
+    description: undefined,
+    backend: {
+      name: 'thing',
+      kind: 'test',
+      definitionHash: 'backend',
+      credential: { kind: 'test', scope: 'session', ttlMs: 60_000, options: {} },
+    },
+    definitionHash: 'tool',
+    inputSchema: { type: 'object' },
+    outputSchema: undefined,
+    annotations: { readOnly: options.readOnly ?? false, destructive: false, idempotent: false },
+    timeoutMs: options.timeoutMs ?? 5_000,
+    validate: (args) => ('bad' in args ? ['bad: is not an argument of this tool'] : []),
+    mask:
+      options.mask ??
+      compiler.compile([
+        { declaration: compiler.declaration.parse({ path: '$.secret', with: 'redact' }), report: () => undefined },
+      ]),
+    maskArguments: (args) => args,
+    async call(call) {
+      backendCalls.push(call);
+      return options.answer === undefined ? { structured: { done: true, secret: CANARY } } : options.answer(call);
+    },
+  };
+  const policies: PolicySet = {
+    version: 'policy',
+    tools: new Map([['touch', tool]]),
+    rules: options.rules ?? [rule('allow')],
+  };
+  const log = createLog({ store, broker: 'broker-a' });
+  const clock = systemClock;
+  await store.commit({
+    statements: [
+      {
+        sql: 'insert into brokers (id, started_at, heartbeat_at) values (?, ?, ?)',
+        parameters: ['broker-a', clock.now(), clock.now()],
+      },
+    ],
+  });
+  const ports: Ports = {
+    policies: () => policies,
+    sessions: createSessions({ store, clock }),
+    log,
+    leases,
+    repeated: createRepeatedCalls({
+      store,
+      clock,
+      broker: 'broker-a',
+      recordedReply: (invocation) => recordedReply(storeLogSource(store), keys.payload, invocation),
+      restore: maskedFromRecord,
+    }),
+    logger,
+    clock,
+    digestKey: createSecretKey(randomBytes(32)),
+  };
+  const broker = createBroker({ ...ports, ...options.faults?.(ports) });
+
+  return {
+    broker,
+    store,
+    leases,
+    backendCalls,
+    said,
+    directory,
+    call: (more = {}) => ({
+      principal: agent,
+      sessionLabel: undefined,
+      tool: 'touch',
+      arguments: {},
+      signal: new AbortController().signal,
+      identifyMs: 0,
+      ...more,
+    }),
+    async entries() {
+      const rows = await store.query<{ seq: number; body: string }>({
+        sql: 'select seq, body from entries order by seq',
+        parameters: [],
+      });
+      return rows.map(({ seq, body }) => ({ ...(JSON.parse(body) as EntryRow), seq }));
+    },
+    async [Symbol.asyncDispose]() {
+      await broker.drain(0);
+      await store[Symbol.asyncDispose]();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Hands out leases whose secret is the canary, and counts who holds one. */
+export class CountingLeases implements Leases {
+  held = 0;
+  issued = 0;
+  readonly #ended = new AbortController();
+
+  async acquire(_intent: Intent, backend: Tool['backend']): Promise<LeaseHold> {
+    this.held += 1;
+    this.issued += 1;
+    const lease = Lease.issued({
+      id: `lease-${String(this.issued)}`,
+      backend: backend.name,
+      provider: 'test',
+      credential: { user: 'lease', password: new Secret(CANARY) },
+      expiresAt: Date.now() + 60_000,
+      ended: this.#ended.signal,
+      resources: new AsyncDisposableStack(),
+    });
+    return {
+      lease,
+      [Symbol.asyncDispose]: async () => {
+        this.held -= 1;
+      },
+    };
+  }
+
+  async endSession(): Promise<void> {
+    this.#ended.abort();
+  }
+
+  async endAll(): Promise<void> {
+    this.#ended.abort();
+  }
+}
