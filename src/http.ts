@@ -157,7 +157,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     },
     (request, response) => {
       serve(request, response).catch((error: unknown) => {
-        logger.error({ error, path: request.url }, 'an HTTP request failed');
+        logger.error({ err: error, path: request.url }, 'an HTTP request failed');
         if (response.headersSent) response.destroy();
         else sendRpcError(response, 500, { code: -32603, message: 'The broker failed.' });
       });

@@ -56,7 +56,7 @@ export function createMcpServer(
     { capabilities: { tools: {} }, jsonSchemaValidator: schemaValidator },
   );
   server.onerror = (error) => {
-    logger.debug({ error }, 'an MCP exchange had an error');
+    logger.debug({ err: error }, 'an MCP exchange had an error');
   };
 
   server.setRequestHandler('tools/list', async (_request, context) => {
@@ -76,7 +76,7 @@ export function createMcpServer(
         identifyMs: caller.identifyMs,
       })
       .catch((error: unknown) => {
-        logger.error({ error, tool: request.params.name }, 'the broker failed in a call');
+        logger.error({ err: error, tool: request.params.name }, 'the broker failed in a call');
         return undefined;
       });
     if (reply === undefined) return errorResult(REFUSALS.internal.words);
