@@ -1,0 +1,35 @@
+// The port of what is durable about leases: one row each, written before the credential exists. Implemented in src/store.
+import type { EntryPrincipal } from './entry.ts';
+import type { Statement } from './store.ts';
+
+export interface LeaseRecord {
+  /** UUIDv7. */
+  readonly id: string;
+  /** Id of the broker process that holds its secret. */
+  readonly broker: string;
+  readonly backend: string;
+  /** The provider's kind. */
+  readonly provider: string;
+  /** What the credential is called at the backend. */
+  readonly reference: string;
+  readonly principalKey: string;
+  readonly principal: EntryPrincipal;
+  readonly session: string;
+  /** The invocation it was issued for. */
+  readonly invocation: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly issuedAt: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
+  /** SHA-256 (hex) of the backend's definition it was made under. */
+  readonly optionsHash: string;
+}
+
+export interface LeaseRecords {
+  /** Adds an open lease. */
+  opened(lease: LeaseRecord): Statement;
+  /** Closes it; a Conflict where somebody else has closed it. */
+  closed(id: string, at: number): Statement;
+  /** Open leases that may be over: of `broker` itself, of brokers that stopped or fell silent before `silentSince`, and those past `now`. */
+  overdue(of: { broker: string; silentSince: number; now: number }): Promise<readonly LeaseRecord[]>;
+}

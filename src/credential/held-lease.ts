@@ -1,0 +1,199 @@
+// One lease of this process, from before its credential exists until it is known to be gone.
+import type { Clock } from '../core/clock.ts';
+import type { CredentialProvider } from '../core/credential.ts';
+import { within } from '../core/deadline.ts';
+import type { EntryBody, EntryPrincipal } from '../core/entry.ts';
+import { CredentialError } from '../core/errors.ts';
+import { Lease, type Intent } from '../core/evidence.ts';
+import type { LeaseRecord, LeaseRecords } from '../core/lease-records.ts';
+import { CANCEL_GRACE_MS } from '../core/limits.ts';
+import type { Log } from '../core/log.ts';
+import type { Logger } from '../core/logger.ts';
+import { Conflict } from '../core/store.ts';
+import type { BackendRef, CredentialDeclaration } from '../core/tool.ts';
+import { uuidv7 } from '../core/uuid.ts';
+
+/** A backend that has not made a credential by then is down. */
+const ISSUE_TIMEOUT_MS = 10_000;
+/** The longest a timer of Node's can wait; a sweep ends what lives longer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export type EndReason = 'session' | 'invocation' | 'ttl' | 'shutdown' | 'sweep' | 'operator';
+
+export interface HeldLeasePorts {
+  readonly providers: ReadonlyMap<string, CredentialProvider>;
+  readonly log: Log;
+  readonly records: LeaseRecords;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly broker: string;
+  /** It holds nothing any more: its credential is revoked, or left to the sweep. */
+  gone(lease: HeldLease): void;
+}
+
+export interface HeldLeaseFacts {
+  readonly intent: Intent;
+  readonly backend: BackendRef;
+  readonly declaration: CredentialDeclaration;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+export class HeldLease {
+  readonly id: string;
+  readonly principalKey: string;
+  readonly session: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  /** Rejects with StoreError or CredentialError; then nothing is left of it, or the sweep sees to that. */
+  readonly issued: Promise<Lease>;
+  uses = 0;
+  lastUsedAt: number;
+
+  readonly #ports: HeldLeasePorts;
+  readonly #provider: CredentialProvider;
+  readonly #declaration: CredentialDeclaration;
+  readonly #record: LeaseRecord;
+  readonly #ended = new AbortController();
+  readonly #resources = new AsyncDisposableStack();
+  readonly #timer: NodeJS.Timeout;
+  #recorded = false;
+  #ending: Promise<void> | undefined;
+  #endWhenIdle: EndReason | undefined;
+
+  constructor(ports: HeldLeasePorts, { intent, backend, declaration, issuedAt, expiresAt }: HeldLeaseFacts) {
+    const { principal, session, id: invocation } = intent.permit.invocation;
+    const provider = ports.providers.get(declaration.kind);
+    if (provider === undefined) {
+      throw new CredentialError('credential_unavailable', `no provider makes credentials of kind ${declaration.kind}`);
+    }
+    this.id = uuidv7(issuedAt);
+    this.principalKey = principal.key;
+    this.session = session;
+    this.issuedAt = issuedAt;
+    this.expiresAt = expiresAt;
+    this.lastUsedAt = issuedAt;
+    this.#ports = ports;
+    this.#provider = provider;
+    this.#declaration = declaration;
+    this.#record = {
+      id: this.id,
+      broker: ports.broker,
+      backend: backend.name,
+      provider: provider.kind,
+      reference: provider.reference({ id: this.id, backend: backend.name, expiresAt }),
+      principalKey: principal.key,
+      principal: { issuer: principal.issuer, subject: principal.subject, actor: principal.actor },
+      session,
+      invocation,
+      issuedAt,
+      expiresAt,
+      optionsHash: backend.definitionHash,
+    };
+    this.#timer = setTimeout(() => void this.end('ttl'), Math.min(expiresAt - issuedAt, MAX_TIMER_MS)).unref();
+    this.issued = this.#issue();
+    // Whoever waits for it hears of a failure; when nobody does any more, it is no fault of the process.
+    this.issued.catch(() => this.end('sweep'));
+  }
+
+  get isOpen(): boolean {
+    return this.#ending === undefined && this.#endWhenIdle === undefined;
+  }
+
+  onEnd(then: () => void): void {
+    this.#ended.signal.addEventListener('abort', then, { once: true });
+  }
+
+  /** Counts a call; the function it returns ends that, and the lease with it where nothing else keeps it. */
+  use(): () => Promise<void> {
+    this.uses += 1;
+    this.lastUsedAt = this.#ports.clock.now();
+    let released = false;
+    return async () => {
+      if (released) return;
+      released = true;
+      this.uses -= 1;
+      this.lastUsedAt = this.#ports.clock.now();
+      if (this.uses === 0 && this.#endWhenIdle !== undefined) await this.end(this.#endWhenIdle);
+    };
+  }
+
+  /** No new call gets it; the last running one ends it. */
+  endWhenIdle(reason: EndReason): void {
+    this.#endWhenIdle = reason;
+    if (this.uses === 0 && reason !== 'invocation') void this.end(reason);
+  }
+
+  /** Stops its calls and revokes it. Never rejects: what fails stays on record for the sweep. */
+  end(reason: EndReason): Promise<void> {
+    this.#ending ??= this.#end(reason);
+    return this.#ending;
+  }
+
+  async #issue(): Promise<Lease> {
+    const { id, expiresAt } = this;
+    const { backend, reference } = this.#record;
+    // On record before it exists: whatever happens from here on, somebody will know what to revoke.
+    await this.#ports.log.append([{ body: issuedEntry(this.#record) }], [this.#ports.records.opened(this.#record)]);
+    this.#recorded = true;
+    const signal = AbortSignal.timeout(ISSUE_TIMEOUT_MS);
+    const credential = await this.#provider
+      .issue(this.#declaration.options, { id, backend, expiresAt }, reference, signal)
+      .catch((error: unknown) => {
+        if (error instanceof CredentialError) throw error;
+        const detail = signal.aborted ? `no answer within ${String(ISSUE_TIMEOUT_MS)} ms` : 'fault of the provider';
+        throw new CredentialError('credential_unavailable', `${backend}: ${detail}`, error);
+      });
+    if (this.#ended.signal.aborted)
+      throw new CredentialError('cancelled', 'the lease was ended while it was being made');
+    return Lease.issued({
+      id,
+      backend,
+      provider: this.#provider.kind,
+      credential,
+      expiresAt,
+      ended: this.#ended.signal,
+      resources: this.#resources,
+    });
+  }
+
+  async #end(reason: EndReason): Promise<void> {
+    const { log, records, clock, logger } = this.#ports;
+    clearTimeout(this.#timer);
+    this.#ended.abort();
+    try {
+      await this.issued.catch(() => undefined); // What is half made cannot be revoked yet.
+      await within(
+        this.#resources.disposeAsync(),
+        CANCEL_GRACE_MS,
+        () => new Error('its connections do not close'),
+      ).catch((error: unknown) => {
+        logger.warn(
+          { lease: this.id, reason: String(error) },
+          'what used a lease did not stop; its credential is revoked anyway',
+        );
+      });
+      if (!this.#recorded) return;
+      await this.#provider.revoke(this.#declaration.options, this.#record.reference);
+      await log.append([{ body: endedEntry(this.#record, reason) }], [records.closed(this.id, clock.now())]);
+    } catch (error) {
+      if (!(error instanceof Conflict)) {
+        logger.error({ lease: this.id, reason: String(error) }, 'a lease could not be ended; the sweep tries again');
+      }
+    } finally {
+      this.#ports.gone(this);
+    }
+  }
+}
+
+function issuedEntry(record: LeaseRecord): EntryBody {
+  const { id, backend, provider, reference, session, principal, invocation, expiresAt } = record;
+  const expires = new Date(expiresAt).toISOString();
+  return { type: 'lease.issued', lease: id, backend, provider, reference, session, principal, invocation, expires };
+}
+
+export function endedEntry(record: LeaseRecord, reason: EndReason): EntryBody {
+  const { id, backend, reference, session, principal } = record as LeaseRecord & { principal: EntryPrincipal };
+  const type = reason === 'ttl' ? 'lease.expired' : 'lease.revoked';
+  return { type, lease: id, backend, reference, session, principal, reason };
+}

@@ -1,0 +1,104 @@
+// The tool kind `postgres`: a named SQL statement as a tool.
+import { z } from 'zod';
+import type { JsonSchema } from '../../src/core/json.ts';
+import type { ToolKind } from '../tool-kind.ts';
+import { MAX_SQL_CHARACTERS, readNamedSql } from './named-sql.ts';
+import { callStatement } from './postgres-call.ts';
+import { examinePostgres } from './postgres-examine.ts';
+
+const backend = z.strictObject({
+  url: z
+    .string()
+    .refine(isDatabaseUrl, 'expected postgres://HOST/DATABASE, with TLS and other connection options after a `?`')
+    .refine(carriesNoLogin, 'the url carries a login; leave it out: each lease logs in with its own')
+    .describe(
+      'Host, database and TLS of the database: postgres://HOST/DATABASE?sslmode=verify-full. It carries no login.',
+    ),
+});
+
+const tool = z.strictObject({
+  sql: z
+    .string()
+    .min(1)
+    .max(MAX_SQL_CHARACTERS)
+    .describe(
+      'One statement. `:name` is a bound parameter, one for each input; a value never becomes part of the text.',
+    ),
+});
+
+export type PostgresBackend = z.output<typeof backend>;
+export type PostgresTool = z.output<typeof tool>;
+
+export const postgresKind: ToolKind<PostgresBackend, PostgresTool> = {
+  kind: 'postgres',
+  backend,
+  tool,
+  credentials: ['postgres-role'],
+
+  compile(declared, report) {
+    const { name, declaration, input, annotations, limits } = declared;
+    const { sql, uses, problems } = readNamedSql(declaration.sql, { readOnly: annotations.readOnly });
+    for (const { offset, message, hint } of problems) report.error({ path: ['sql'], offset }, message, hint);
+    for (const [parameter, offset] of uses) {
+      if (!Object.hasOwn(input.properties, parameter)) {
+        report.error(
+          { path: ['sql'], offset },
+          `:${parameter} is no input of the tool`,
+          `declare ${parameter} under input`,
+        );
+      }
+    }
+    for (const parameter of Object.keys(input.properties)) {
+      if (sql !== undefined && !uses.has(parameter)) {
+        report.error(
+          { path: ['input', parameter], atKey: true },
+          `the SQL does not use :${parameter}`,
+          'use it, or remove the input',
+        );
+      }
+    }
+    if (sql === undefined) return [];
+    const { readOnly } = annotations;
+    const statement = { backend: declared.backend.name, url: declared.backend.options.url, sql, readOnly, limits };
+    const required = Object.keys(input.properties).filter((parameter) => !input.optional.includes(parameter));
+    return [
+      {
+        name,
+        inputSchema: { type: 'object', properties: input.properties, required, additionalProperties: false },
+        outputSchema: OUTPUT_SCHEMA,
+        call: (call) => callStatement(statement, call),
+      },
+    ];
+  },
+
+  examine: examinePostgres,
+};
+
+/** Columns are known to the database alone, and may change there: rows are promised, what is in them is not. */
+const OUTPUT_SCHEMA: JsonSchema = {
+  type: 'object',
+  properties: {
+    rows: { type: 'array', items: { type: 'object' } },
+    rowCount: {
+      type: 'integer',
+      minimum: 0,
+      description: 'Rows found or changed; of a truncated result, those shown.',
+    },
+    truncated: { type: 'boolean', description: 'There are more rows than are shown.' },
+  },
+  required: ['rows', 'rowCount'],
+};
+
+function isDatabaseUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, pathname, searchParams } = new URL(text);
+  const addressed = hostname !== '' || (searchParams.get('host') ?? '') !== '';
+  return /^postgres(ql)?:$/.test(protocol) && addressed && pathname.length > 1;
+}
+
+/** node-postgres takes a login from the query too, and prefers that. */
+function carriesNoLogin(text: string): boolean {
+  if (!URL.canParse(text)) return true;
+  const { username, password, searchParams } = new URL(text);
+  return username === '' && password === '' && !searchParams.has('user') && !searchParams.has('password');
+}
