@@ -45,7 +45,7 @@ export function createMcpHttp(options: McpOptions): McpHttp {
     {
       legacy: 'reject',
       onerror: (error) => {
-        logger.debug({ error }, 'an MCP request was not served');
+        logger.debug({ err: error }, 'an MCP request was not served');
       },
     },
   );
