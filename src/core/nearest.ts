@@ -7,6 +7,6 @@ export function didYouMean(name: string, known: Iterable<string>): string | unde
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '');
   const nearest =
     candidates.find((candidate) => plain(candidate) === plain(name)) ??
-    closestMatch(name, candidates, { maxDistance: Math.max(1, Math.floor(name.length / 3)) });
+    closestMatch(name, candidates, { maxDistance: name.length < 4 ? 1 : name.length < 9 ? 2 : 3 });
   return nearest === undefined ? undefined : `did you mean "${nearest}"?`;
 }

@@ -89,7 +89,7 @@ function compileCredential(
       const hint = `add \`credential: { kind: ${kind.credentials.join(' | ')}, … }\``;
       file
         .report(path)
-        .error({ path: [] }, `missing \`credential\`: nothing says how calls sign in to "${name}"`, hint);
+        .error({ path: ['credential'] }, `missing \`credential\`: nothing says how calls sign in to "${name}"`, hint);
     }
     return { declaration: undefined, sound: kind.credentials.length === 0 };
   }

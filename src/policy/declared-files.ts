@@ -103,17 +103,13 @@ function listed(file: YamlFile, section: string): Declared[] {
 
 /** The same name in one file or in two is reported at each place. */
 function reportTwice(what: string, declared: readonly Declared[]): void {
+  const place = ({ path }: Declared): ProblemPlace =>
+    what === 'rule' ? { path: [...path, 'id'] } : { path, atKey: true };
   for (const one of declared) {
     const other = declared.find((another) => another !== one && another.name === one.name);
     if (other === undefined || one.name === '') continue;
-    const place = what === 'rule' ? { path: [...one.path, 'id'] } : { path: one.path, atKey: true };
-    one.file
-      .report()
-      .error(
-        place,
-        `another ${what} is called "${one.name}" too: ${other.file.position(other)}`,
-        'give one of them another name',
-      );
+    const message = `another ${what} is called "${one.name}" too: ${other.file.position(place(other))}`;
+    one.file.report().error(place(one), message, 'give one of them another name');
   }
 }
 

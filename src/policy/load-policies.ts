@@ -38,14 +38,10 @@ export async function loadPolicies(directory: string, options: LoadOptions): Pro
   for (const declared of files.backends) {
     backends.set(declared.name, compileBackend(declared, options, sources, options.unset ?? 'error'));
   }
-  const { tools, declarations } = compileTools(files, backends, options);
+  const { tools, checkable, declarations } = compileTools(files, backends, options);
   const surroundings = {
     toolNames: new Set([...files.tools.map(({ name }) => name), ...tools.keys()]),
-    tools: new Map(
-      [...declarations].flatMap(([, one]) =>
-        one.inputSound ? one.tools.map((tool) => [tool.name, tool] as const) : [],
-      ),
-    ),
+    tools: checkable,
     issuers: options.issuers,
     incomplete: files.incomplete,
   };
@@ -67,12 +63,20 @@ export async function loadPolicies(directory: string, options: LoadOptions): Pro
   };
 }
 
+interface CompiledTools {
+  readonly tools: ReadonlyMap<string, Tool>;
+  /** Those whose arguments are what was declared: conditions can be held against them. */
+  readonly checkable: ReadonlyMap<string, Tool>;
+  readonly declarations: ReadonlyMap<Declared, CompiledDeclaration>;
+}
+
 function compileTools(
   { tools: declaredTools, incomplete }: DeclaredFiles,
   backends: ReadonlyMap<string, CompiledBackend | undefined>,
   { masks }: LoadOptions,
-): { tools: ReadonlyMap<string, Tool>; declarations: ReadonlyMap<Declared, CompiledDeclaration> } {
+): CompiledTools {
   const tools = new Map<string, Tool>();
+  const checkable = new Map<string, Tool>();
   const declarations = new Map<Declared, CompiledDeclaration>();
   const validator = argumentValidators();
   for (const declared of declaredTools) {
@@ -91,10 +95,13 @@ function compileTools(
         compiled.report.error(at, `a tool cannot be called "${tool.name}"`, 'at most 64 letters, digits and "_"');
       else if (tools.has(tool.name))
         compiled.report.error(at, `this makes a tool "${tool.name}", and another is called so too`);
-      else tools.set(tool.name, tool);
+      else {
+        tools.set(tool.name, tool);
+        if (compiled.inputSound) checkable.set(tool.name, tool);
+      }
     }
   }
-  return { tools, declarations };
+  return { tools, checkable, declarations };
 }
 
 async function examineBackend(

@@ -51,7 +51,7 @@ export function resolveReferences(
         if (typeof found === 'string' && found !== '') return found;
         failed = true;
         if (scheme === 'env') {
-          const set = Object.keys(sources.env).filter((known) => sources.env[known] !== undefined);
+          const set = Object.keys(sources.env).filter((known) => known !== name && sources.env[known] !== undefined);
           const what = found === '' ? 'is empty' : 'is not set';
           report[severity](
             place,

@@ -38,11 +38,15 @@ export class YamlFile {
     this.text = text;
     this.#problems = problems;
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
-    for (const { code, message, pos } of [...this.#document.errors, ...this.#document.warnings]) {
+    const { errors, warnings } = this.#document;
+    const broken = errors.find(({ code }) => code !== 'DUPLICATE_KEY');
+    // What comes after the first syntax error is mostly its consequence.
+    for (const { code, message, pos } of [...(broken ? [broken] : errors), ...warnings]) {
       this.#add(
         'error',
         pos[0],
-        code === 'MULTIPLE_DOCS' ? 'a second document in one file; put it into its own file' : message,
+        code === 'MULTIPLE_DOCS' ? 'a second document in one file' : message,
+        yamlHint(code, text, pos[0]),
       );
     }
     let exact = true;
@@ -53,6 +57,7 @@ export class YamlFile {
       },
       Pair: (_, { key }) => {
         if (isScalar(key) && typeof key.value === 'string' && key.value !== '__proto__') return;
+        exact = false;
         const at = (key as Node | null)?.range?.[0] ?? 0;
         this.#add(
           'error',
@@ -63,8 +68,7 @@ export class YamlFile {
       },
     });
     // A key that is there twice leaves a document that the rest can be checked in.
-    const readable = this.#document.errors.every(({ code }) => code === 'DUPLICATE_KEY');
-    const plain = readable && exact ? this.#plain() : UNREADABLE;
+    const plain = broken === undefined && exact ? this.#plain() : UNREADABLE;
     this.unreadable = plain === UNREADABLE;
     this.value = this.unreadable ? undefined : plain;
   }
@@ -120,6 +124,12 @@ export class YamlFile {
     if (atKey === true || node === null) return start(key ?? node);
     return offset !== undefined && isScalar(node) ? offsetInSource(this.text, node, offset) : start(node);
   }
+}
+
+function yamlHint(code: string, text: string, offset: number): string | undefined {
+  if (code === 'MULTIPLE_DOCS') return 'put it into its own file';
+  if (code === 'DUPLICATE_KEY') return 'keep one of them';
+  return text.charAt(offset - 1) === '$' ? 'between { } and [ ], references stand in quotes: "${env:NAME}"' : undefined;
 }
 
 /** JSON has no infinities, and what cannot be told apart as JSON cannot be told apart in a digest. */
