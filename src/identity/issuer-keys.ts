@@ -20,12 +20,19 @@ export interface IssuerKeys {
    * is known, even after asking the provider again, which a flood of unknown ids makes it do once in KEYS_COOL_DOWN_MS.
    * Undefined while that cannot be said: no provider was reached yet, or none for KEYS_MAX_AGE_MS, or not now.
    */
-  candidates(header: JWSHeaderParameters): Promise<readonly CryptoKey[] | undefined>;
+  candidates(header: JWSHeaderParameters): Promise<Candidates | undefined>;
   /** Fetches now, unless that was tried within KEYS_COOL_DOWN_MS. Never rejects; a failure is logged. */
   refresh(): Promise<void>;
 }
 
+export interface Candidates {
+  readonly keys: readonly CryptoKey[];
+  /** Of the set they are from. */
+  readonly version: number;
+}
+
 interface KeySet {
+  readonly version: number;
   readonly select: ReturnType<typeof createLocalJWKSet>;
   readonly fingerprint: string;
   readonly fetchedAt: number;
@@ -40,7 +47,7 @@ export function issuerKeys(issuer: string, clock: Clock, logger: Logger): Issuer
   let failing = false;
   let fetching: Promise<void> | undefined;
 
-  const age = (): number => (keys === undefined ? Number.POSITIVE_INFINITY : clock.now() - keys.fetchedAt);
+  const age = (): number => (keys === undefined ? Number.POSITIVE_INFINITY : clock.monotonic() - keys.fetchedAt);
 
   async function fetchKeys(): Promise<void> {
     try {
@@ -53,7 +60,7 @@ export function issuerKeys(issuer: string, clock: Clock, logger: Logger): Issuer
         version += 1;
         logger.info({ issuer, keys: jwks.keys.map(({ kid }) => kid) }, 'the issuer has new keys');
       }
-      keys = { select: createLocalJWKSet(jwks), fingerprint, fetchedAt: clock.now() };
+      keys = { version, select: createLocalJWKSet(jwks), fingerprint, fetchedAt: clock.monotonic() };
       failing = false;
     } catch (error) {
       failing = true;
@@ -64,8 +71,8 @@ export function issuerKeys(issuer: string, clock: Clock, logger: Logger): Issuer
 
   function refresh(): Promise<void> {
     if (fetching !== undefined) return fetching;
-    if (clock.now() - triedAt < KEYS_COOL_DOWN_MS) return Promise.resolve();
-    triedAt = clock.now();
+    if (clock.monotonic() - triedAt < KEYS_COOL_DOWN_MS) return Promise.resolve();
+    triedAt = clock.monotonic();
     fetching = fetchKeys().finally(() => (fetching = undefined));
     return fetching;
   }
@@ -86,7 +93,7 @@ export function issuerKeys(issuer: string, clock: Clock, logger: Logger): Issuer
     async candidates(header) {
       if (!(await ready()) || keys === undefined) return undefined;
       const found = await select(keys, header);
-      if (found.length > 0) return found;
+      if (found.keys.length > 0) return found;
       await refresh();
       return failing ? undefined : await select(keys, header);
     },
@@ -94,13 +101,14 @@ export function issuerKeys(issuer: string, clock: Clock, logger: Logger): Issuer
   };
 }
 
-async function select(keys: KeySet, header: JWSHeaderParameters): Promise<readonly CryptoKey[]> {
+async function select(keys: KeySet, header: JWSHeaderParameters): Promise<Candidates> {
+  const { version } = keys;
   try {
-    return [await keys.select(header)];
+    return { version, keys: [await keys.select(header)] };
   } catch (error) {
     const several: CryptoKey[] = [];
     if (error instanceof errors.JWKSMultipleMatchingKeys) for await (const key of error) several.push(key);
-    return several;
+    return { version, keys: several };
   }
 }
 

@@ -8,7 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import { Principal } from '../core/principal.ts';
-import type { AuthFailure, AuthResult, Authenticator, TrustedIssuer } from './authenticate.ts';
+import type { AuthFailure, Authenticator, TrustedIssuer } from './authenticate.ts';
 import { bearerToken, readToken } from './compact-token.ts';
 import type { UnverifiedToken } from './compact-token.ts';
 import { issuerKeys } from './issuer-keys.ts';
@@ -54,10 +54,10 @@ export function createAuthenticator(options: {
       if ('failure' in token) return token;
       const issuer = issuers.get(token.issuer);
       if (!issuer) return { failure: 'wrong_issuer' };
-      const keysVersion = issuer.keys.version;
-      const result = await verify(token, issuer, clock);
-      if ('principal' in result) cache.set(key, { principal: result.principal, issuer, keysVersion });
-      return result;
+      const verified = await verify(token, issuer, clock);
+      if ('failure' in verified) return verified;
+      cache.set(key, verified);
+      return { principal: verified.principal };
     },
     async prepare() {
       await Promise.all([...issuers.values()].map(({ keys }) => keys.refresh()));
@@ -85,16 +85,16 @@ async function holds({ principal, issuer, keysVersion }: Verified, clock: Clock)
   return (await issuer.keys.ready()) && keysVersion === issuer.keys.version;
 }
 
-async function verify(token: UnverifiedToken, issuer: Issuer, clock: Clock): Promise<AuthResult> {
+async function verify(token: UnverifiedToken, issuer: Issuer, clock: Clock): Promise<Verified | AuthFailure> {
   const { alg, kid } = token.header;
   // Decided before any key is looked at: with `none` or a shared secret a public key would be no proof at all.
   if (typeof alg !== 'string' || !issuer.algorithms.includes(alg)) return { failure: 'bad_algorithm' };
   if (kid !== undefined && typeof kid !== 'string') return { failure: 'malformed' };
-  const keys = await issuer.keys.candidates({ alg, ...(kid === undefined ? {} : { kid }) });
-  if (keys === undefined) return { failure: 'keys_unavailable', detail: issuer.issuer };
-  if (keys.length === 0) return { failure: 'unknown_key', detail: issuer.issuer };
+  const candidates = await issuer.keys.candidates({ alg, ...(kid === undefined ? {} : { kid }) });
+  if (candidates === undefined) return { failure: 'keys_unavailable', detail: issuer.issuer };
+  if (candidates.keys.length === 0) return { failure: 'unknown_key', detail: issuer.issuer };
 
-  const verified = await verifyWithAny(token, keys, {
+  const verified = await verifyWithAny(token, candidates.keys, {
     algorithms: [alg],
     issuer: issuer.issuer,
     audience: issuer.audience,
@@ -112,7 +112,7 @@ async function verify(token: UnverifiedToken, issuer: Issuer, clock: Clock): Pro
   if (lacking.length > 0) {
     return { failure: 'insufficient_scope', detail: `${issuer.issuer}: the token lacks ${lacking.join(' ')}` };
   }
-  return { principal: Principal.verified(facts) };
+  return { principal: Principal.verified(facts), issuer, keysVersion: candidates.version };
 }
 
 async function verifyWithAny(
