@@ -15,6 +15,8 @@ export interface CredentialProvider<Options = unknown> {
   issue(options: Options, lease: LeasePlan, reference: string, signal: AbortSignal): Promise<Credential>;
   /** Ends the credential and every use of it. Idempotent. When it resolves, no session of it survives. */
   revoke(options: Options, reference: string): Promise<void>;
+  /** References of this deployment's credentials that outlived their time without anybody's record of them. */
+  leftovers?(options: Options): Promise<readonly string[]>;
   /** `check --connect`: whether the login that makes credentials may do what it must. */
   examine(options: Options, report: Report, signal: AbortSignal): Promise<void>;
 }

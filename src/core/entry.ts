@@ -79,7 +79,7 @@ export type EntryBody =
       readonly reference: string;
       readonly session: string;
       readonly principal: EntryPrincipal;
-      /** Why it ended: `session`, `invocation`, `ttl`, `shutdown`, `sweep`, `operator`. */
+      /** Why it ended: `session`, `invocation`, `ttl`, `shutdown`, `failed`, `sweep`, `operator`. */
       readonly reason: string;
     }
   | { readonly type: 'policy.loaded'; readonly policy: string; readonly tools: number; readonly rules: number }

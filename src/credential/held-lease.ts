@@ -2,7 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { CredentialProvider } from '../core/credential.ts';
 import { within } from '../core/deadline.ts';
-import type { EntryBody, EntryPrincipal } from '../core/entry.ts';
+import type { EntryBody } from '../core/entry.ts';
 import { CredentialError } from '../core/errors.ts';
 import { Lease, type Intent } from '../core/evidence.ts';
 import type { LeaseRecord, LeaseRecords } from '../core/lease-records.ts';
@@ -17,8 +17,6 @@ import { uuidv7 } from '../core/uuid.ts';
 const ISSUE_TIMEOUT_MS = 10_000;
 /** The longest a timer of Node's can wait; a sweep ends what lives longer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-export type EndReason = 'session' | 'invocation' | 'ttl' | 'shutdown' | 'sweep' | 'operator';
 
 export interface HeldLeasePorts {
   readonly providers: ReadonlyMap<string, CredentialProvider>;
@@ -59,7 +57,7 @@ export class HeldLease {
   readonly #timer: NodeJS.Timeout;
   #recorded = false;
   #ending: Promise<void> | undefined;
-  #endWhenIdle: EndReason | undefined;
+  #endWhenIdle: string | undefined;
 
   constructor(ports: HeldLeasePorts, { intent, backend, declaration, issuedAt, expiresAt }: HeldLeaseFacts) {
     const { principal, session, id: invocation } = intent.permit.invocation;
@@ -93,11 +91,22 @@ export class HeldLease {
     this.#timer = setTimeout(() => void this.end('ttl'), Math.min(expiresAt - issuedAt, MAX_TIMER_MS)).unref();
     this.issued = this.#issue();
     // Whoever waits for it hears of a failure; when nobody does any more, it is no fault of the process.
-    this.issued.catch(() => this.end('sweep'));
+    this.issued.catch(() => this.end('failed'));
   }
 
+  /** What its credential is called at the backend. */
+  get reference(): string {
+    return this.#record.reference;
+  }
+
+  /** Not told to end. */
+  get isAlive(): boolean {
+    return this.#ending === undefined;
+  }
+
+  /** Another call may get it. */
   get isOpen(): boolean {
-    return this.#ending === undefined && this.#endWhenIdle === undefined;
+    return this.isAlive && this.#endWhenIdle === undefined;
   }
 
   onEnd(then: () => void): void {
@@ -119,13 +128,13 @@ export class HeldLease {
   }
 
   /** No new call gets it; the last running one ends it. */
-  endWhenIdle(reason: EndReason): void {
+  endWhenIdle(reason: string): void {
     this.#endWhenIdle = reason;
     if (this.uses === 0 && reason !== 'invocation') void this.end(reason);
   }
 
   /** Stops its calls and revokes it. Never rejects: what fails stays on record for the sweep. */
-  end(reason: EndReason): Promise<void> {
+  end(reason: string): Promise<void> {
     this.#ending ??= this.#end(reason);
     return this.#ending;
   }
@@ -157,7 +166,7 @@ export class HeldLease {
     });
   }
 
-  async #end(reason: EndReason): Promise<void> {
+  async #end(reason: string): Promise<void> {
     const { log, records, clock, logger } = this.#ports;
     clearTimeout(this.#timer);
     this.#ended.abort();
@@ -192,8 +201,8 @@ function issuedEntry(record: LeaseRecord): EntryBody {
   return { type: 'lease.issued', lease: id, backend, provider, reference, session, principal, invocation, expires };
 }
 
-export function endedEntry(record: LeaseRecord, reason: EndReason): EntryBody {
-  const { id, backend, reference, session, principal } = record as LeaseRecord & { principal: EntryPrincipal };
+export function endedEntry(record: LeaseRecord, reason: string): EntryBody {
+  const { id, backend, reference, session, principal } = record;
   const type = reason === 'ttl' ? 'lease.expired' : 'lease.revoked';
   return { type, lease: id, backend, reference, session, principal, reason };
 }

@@ -3,47 +3,86 @@ import type { CredentialProvider } from '../core/credential.ts';
 import type { LeaseRecord } from '../core/lease-records.ts';
 import { BROKER_SILENT_MS } from '../core/limits.ts';
 import { Conflict } from '../core/store.ts';
+import type { BackendRef } from '../core/tool.ts';
 import { endedEntry } from './held-lease.ts';
 import type { LeasesOptions } from './leases.ts';
 
 export interface SweepOptions extends Omit<LeasesOptions, 'providers'> {
   readonly providers: ReadonlyMap<string, CredentialProvider>;
   /** Whether this process holds the lease, and so ends it itself. */
-  isHeld(id: string): boolean;
+  isHeld(record: LeaseRecord): boolean;
+  /** Whether this process holds a credential of that name. */
+  isInUse(reference: string): boolean;
 }
 
 /** The sweep: one round. It rejects when the records cannot be read; a lease that cannot be ended stays on record. */
 export function createSweep(options: SweepOptions): () => Promise<void> {
-  const { broker, clock, log, logger, records } = options;
+  const { broker, clock, log, logger, providers, records } = options;
 
-  async function end(record: LeaseRecord): Promise<void> {
-    const login = [...options.backends()].find((backend) => backend.name === record.backend)?.credential;
-    const provider = options.providers.get(record.provider);
-    if (login?.kind !== record.provider || provider === undefined) {
-      throw new Error(
-        `no policy file declares the backend ${record.backend} with a ${record.provider} credential any more`,
-      );
-    }
-    await provider.revoke(login.options, record.reference);
-    const reason = record.expiresAt <= clock.now() ? 'ttl' : 'sweep';
-    await log.append([{ body: endedEntry(record, reason) }], [records.closed(record.id, clock.now())]);
-  }
-
-  return async () => {
-    const now = clock.now();
-    const found = await records.overdue({ broker, silentSince: now - BROKER_SILENT_MS, now });
+  /** A backend that fails once in a round is left alone for the rest of it: each try may wait for a timeout. */
+  async function endRecords(found: readonly LeaseRecord[], backends: ReadonlyMap<string, BackendRef>): Promise<void> {
+    const failed = new Set<string>();
     for (const record of found) {
-      if (options.isHeld(record.id)) continue;
+      if (options.isHeld(record) || failed.has(record.backend)) continue;
       try {
-        await end(record);
+        const { declaration, provider } = loginOf(record, backends.get(record.backend));
+        await provider.revoke(declaration.options, record.reference);
+        const reason = record.expiresAt <= clock.now() ? 'ttl' : 'sweep';
+        await log.append([{ body: endedEntry(record, reason) }], [records.closed(record.id, clock.now())]);
       } catch (error) {
         if (error instanceof Conflict) continue; // Another broker ended it first.
-        const reason = error instanceof Error ? error.message : typeof error;
+        failed.add(record.backend);
+        const { id: lease, backend, reference } = record;
         logger.error(
-          { lease: record.id, reference: record.reference, reason },
+          { lease, backend, reference, reason: messageOf(error) },
           'a lease could not be swept; trying again',
         );
       }
     }
+  }
+
+  function loginOf(record: LeaseRecord, backend: BackendRef | undefined): Login {
+    const declaration = backend?.credential;
+    const provider = providers.get(record.provider);
+    if (declaration?.kind !== record.provider || provider === undefined) {
+      throw new Error(
+        `no policy file declares the backend ${record.backend} with a ${record.provider} credential any more`,
+      );
+    }
+    return { declaration, provider };
+  }
+
+  /** What no record tells of any more, as after a store was lost. */
+  async function endLeftovers({ name, credential }: BackendRef): Promise<void> {
+    if (credential === undefined) return;
+    const provider = providers.get(credential.kind);
+    try {
+      for (const reference of (await provider?.leftovers?.(credential.options)) ?? []) {
+        if (options.isInUse(reference)) continue;
+        await provider?.revoke(credential.options, reference);
+        logger.warn({ backend: name, reference }, 'ended a credential that had outlived its lease');
+      }
+    } catch (error) {
+      logger.warn(
+        { backend: name, reason: messageOf(error) },
+        'a backend could not be asked for credentials that outlived their leases',
+      );
+    }
+  }
+
+  return async () => {
+    const now = clock.now();
+    const backends = new Map([...options.backends()].map((backend) => [backend.name, backend]));
+    await endRecords(await records.overdue({ broker, silentSince: now - BROKER_SILENT_MS, now }), backends);
+    for (const backend of backends.values()) await endLeftovers(backend);
   };
+}
+
+interface Login {
+  readonly declaration: NonNullable<BackendRef['credential']>;
+  readonly provider: CredentialProvider;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : typeof error;
 }

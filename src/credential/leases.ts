@@ -9,7 +9,7 @@ import { LEASE_SWEEP_INTERVAL_MS, MAX_LEASES_PER_PRINCIPAL } from '../core/limit
 import type { Log } from '../core/log.ts';
 import type { Logger } from '../core/logger.ts';
 import type { BackendRef, CredentialDeclaration } from '../core/tool.ts';
-import { HeldLease, type EndReason } from './held-lease.ts';
+import { HeldLease } from './held-lease.ts';
 import { expiryOf, isIdle, isWorn } from './lease-life.ts';
 import { createSweep } from './lease-sweep.ts';
 
@@ -43,7 +43,8 @@ export function createLeases(options: LeasesOptions): RunningLeases {
   const sweepRecords = createSweep({
     ...options,
     providers,
-    isHeld: (id) => [...held].some((lease) => lease.id === id),
+    isHeld: ({ id }) => [...held].some((lease) => lease.id === id),
+    isInUse: (reference) => [...held].some((lease) => lease.reference === reference),
   });
   let timer: NodeJS.Timeout | undefined;
 
@@ -73,7 +74,7 @@ export function createLeases(options: LeasesOptions): RunningLeases {
 
   /** A principal at its limit gives up the lease that it has not used for longest; where all are in use it must wait. */
   function makeRoom(principalKey: string): void {
-    const own = [...held].filter((lease) => lease.principalKey === principalKey && lease.isOpen);
+    const own = [...held].filter((lease) => lease.principalKey === principalKey && lease.isAlive);
     if (own.length < MAX_LEASES_PER_PRINCIPAL) return;
     const idle = own.filter((lease) => lease.uses === 0).sort((a, b) => a.lastUsedAt - b.lastUsedAt)[0];
     if (idle === undefined)
@@ -81,7 +82,7 @@ export function createLeases(options: LeasesOptions): RunningLeases {
     void idle.end('ttl');
   }
 
-  async function endEvery(which: (lease: HeldLease) => boolean, reason: EndReason): Promise<void> {
+  async function endEvery(which: (lease: HeldLease) => boolean, reason: string): Promise<void> {
     await Promise.all([...held].filter(which).map((lease) => lease.end(reason)));
   }
 
@@ -116,8 +117,8 @@ export function createLeases(options: LeasesOptions): RunningLeases {
       }
     },
 
-    endSession: (session, reason) => endEvery((lease) => lease.session === session, reason as EndReason),
-    endAll: (reason) => endEvery(() => true, reason as EndReason),
+    endSession: (session, reason) => endEvery((lease) => lease.session === session, reason),
+    endAll: (reason) => endEvery(() => true, reason),
     sweep,
 
     start() {

@@ -5,6 +5,7 @@ import { CredentialError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 5_000;
 const IDLE_MS = 60_000;
 /** Leases are made and ended in a few milliseconds: this many at once keep up with a busy broker. */
 const CONNECTIONS = 4;
@@ -36,7 +37,8 @@ export class PostgresAdmins implements AsyncDisposable {
         max: CONNECTIONS,
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
         idleTimeoutMillis: IDLE_MS,
-        statement_timeout: CONNECT_TIMEOUT_MS,
+        statement_timeout: STATEMENT_TIMEOUT_MS,
+        query_timeout: 2 * STATEMENT_TIMEOUT_MS, // Where not even the server's timeout arrives.
         allowExitOnIdle: true,
       });
       // A connection that is cut while idle is replaced when it is needed; without a listener it would end the process.

@@ -8,7 +8,7 @@ import { CredentialError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { PostgresAdmins } from './postgres-admin.ts';
 import { examineAdmin } from './postgres-admin-grants.ts';
-import { revokeRole } from './postgres-role-revocation.ts';
+import { leftoverRoles, revokeRole } from './postgres-role-revocation.ts';
 import { scramVerifier } from './scram-verifier.ts';
 
 const DEFAULT_CONNECTION_LIMIT = 8;
@@ -52,12 +52,14 @@ export function postgresRoleProvider(deployment: string): CredentialProvider<Pos
     reference: (lease: LeasePlan) => prefix + lease.id.replaceAll('-', ''),
 
     async issue({ admin, memberOf, connectionLimit }, lease, role, signal) {
+      signal.throwIfAborted();
       const password = randomBytes(PASSWORD_BYTES).toString('base64url');
       const verifier = await scramVerifier(password);
       const groups = memberOf.map((group) => pg.escapeIdentifier(group));
       const name = pg.escapeIdentifier(role);
       // One round trip, one implicit transaction: the role is there as a whole or not at all.
-      const made = admins.use(admin, (client) =>
+      // It is not abandoned half-way (the pool has its own timeouts): what revokes it must come after it.
+      await admins.use(admin, (client) =>
         client.query(
           `create role ${name} login inherit nosuperuser nocreatedb nocreaterole noreplication nobypassrls
              connection limit ${String(connectionLimit)} password ${pg.escapeLiteral(verifier)}
@@ -65,7 +67,6 @@ export function postgresRoleProvider(deployment: string): CredentialProvider<Pos
            ${groups.length === 1 ? ownedByGroup(name, groups) : ''}`,
         ),
       );
-      await untilAborted(made, signal);
       return { user: role, password: new Secret(password), connectionLimit: String(connectionLimit) };
     },
 
@@ -75,6 +76,8 @@ export function postgresRoleProvider(deployment: string): CredentialProvider<Pos
       }
       await admins.use(admin, (client) => revokeRole(client, role));
     },
+
+    leftovers: ({ admin }) => admins.use(admin, (client) => leftoverRoles(client, prefix)),
 
     async examine({ admin, memberOf }, report, signal) {
       try {

@@ -49,7 +49,7 @@ export async function startPostgres(options: EmbeddedPostgresOptions = {}): Prom
       return await startOnce(options);
     } catch (error) {
       // Somebody else may take the free port between our looking and the server's binding.
-      if (options.port !== undefined || attempt === 3 || !/could not bind/.test(String(error))) throw error;
+      if (options.port !== undefined || attempt === 3 || !String(error).includes('could not bind')) throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
 // Turns SQL with `:name` parameters into one statement with `$1 …`, and says what is wrong with it. Pure.
 // The words of SQL are told apart by Postgres' own scanner (libpg-query), so strings, comments, dollar quotes, quoted
 // identifiers and casts are what Postgres takes them for. A value never becomes part of the text.
-import { hasSqlDetails, loadModule, parseSync, scanSync, type Node, type ScanToken } from 'libpg-query';
+import { hasSqlDetails, loadModule, parseSync, scanSync, type ScanToken } from 'libpg-query';
 import { inspectStatement } from './statement-checks.ts';
 
 await loadModule();
@@ -19,7 +19,7 @@ export interface NamedSql {
   /** CALL cannot be explained. */
   readonly isCall: boolean;
   /** From an offset into `text` to the one into the SQL as written; both in UTF-16 units. */
-  origin(offset: number): number;
+  readonly origin: (offset: number) => number;
 }
 
 export interface SqlProblem {
@@ -73,7 +73,7 @@ export function readNamedSql(source: string, { readOnly }: { readOnly: boolean }
     .map((token) => token.text);
   if (placed.join() !== translated.placed.join())
     return fail({ offset: 0, message: 'the parameters of this SQL cannot be told apart' });
-  const found = inspectStatement(first.stmt as Node, { readOnly });
+  const found = inspectStatement(first.stmt, { readOnly });
   const problems = found.problems.map(({ location, ...problem }) => ({ offset: at(location), ...problem }));
   return {
     sql: {
@@ -95,7 +95,7 @@ interface Translation {
   /** Where a `$1` was written, which is a problem. */
   readonly dollar: number | undefined;
   /** From an offset into `text` to the one into the source it came from. */
-  origin(offset: number): number;
+  readonly origin: (offset: number) => number;
 }
 
 /** Token places are in bytes of UTF-8. */

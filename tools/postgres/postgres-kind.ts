@@ -13,7 +13,8 @@ const backend = z.strictObject({
     .refine(carriesNoLogin, 'the url carries a login; leave it out: each lease logs in with its own')
     .describe(
       'Host, database and TLS of the database: postgres://HOST/DATABASE?sslmode=verify-full. It carries no login.',
-    ),
+    )
+    .meta({ examples: ['postgres://db.example.com/shop'] }),
 });
 
 const tool = z.strictObject({

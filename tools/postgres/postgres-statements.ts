@@ -1,6 +1,6 @@
 // What is prepared on each connection: the statements of the transaction, and those of the tools it has served.
 import { createHash } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { prepare, type Column, type Description } from './postgres-flight.ts';
 import { BackendError } from '../../src/core/errors.ts';
 import { decoderOf, FIRST_OWN_TYPE, type Decoder } from './postgres-values.ts';
