@@ -23,7 +23,7 @@ export type Validate = (args: JsonObject) => readonly string[];
 
 /** Compiles schemas into validators. Make one for each policy set: what it compiled lives as long as it does. */
 export function argumentValidators(): (schema: JsonSchema) => Validate {
-  const ajv = new Ajv2020({ allErrors: true, strict: false, code: { regExp: linearRegExp } });
+  const ajv = new Ajv2020({ allErrors: true, strict: false, multipleOfPrecision: 9, code: { regExp: linearRegExp } });
   addFormats.default(ajv);
   return (schema) => {
     const fits = ajv.compile(schema as AnySchemaObject);

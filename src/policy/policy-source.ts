@@ -1,0 +1,100 @@
+// Keeps the policy set in force: reads the files again when they change, and puts a valid set in the place of the old one.
+import { watch } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigurationError, type Problem } from '../core/problem.ts';
+import type { PolicySet } from '../core/policy.ts';
+import { loadPolicies, type LoadOptions } from './load-policies.ts';
+
+/** An editor or a deployment writes several files, or one several times. */
+const SETTLE_MS = 200;
+/** Some mounts send no events: files are looked at this often all the same. */
+const LOOK_AGAIN_MS = 5_000;
+
+export interface PolicySourceOptions {
+  readonly load: Omit<LoadOptions, 'unset'>;
+  /** A valid set was read. It is in force once this resolves; where it rejects, the old one stays and it is tried again. */
+  onLoaded(set: PolicySet): Promise<void>;
+  /** The files have errors, and the set in force stays. */
+  onRefused(problems: readonly Problem[]): Promise<void>;
+}
+
+export interface PolicySource extends AsyncDisposable {
+  /** The set in force. A call takes it once, and sees one set throughout. */
+  current(): PolicySet;
+  /** Reads the files now, changed or not: what references stand for may have changed. Never rejects. */
+  reload(): Promise<void>;
+}
+
+/** Throws ConfigurationError where the files have errors, and whatever `onLoaded` throws. */
+export async function openPolicySource(directory: string, options: PolicySourceOptions): Promise<PolicySource> {
+  let seen = await look(directory);
+  const first = await loadPolicies(directory, options.load);
+  if (first.policies === undefined) throw new ConfigurationError(first.problems);
+  await options.onLoaded(first.policies);
+  let current = first.policies;
+  let last: Promise<void> = Promise.resolve();
+
+  async function replace(onlyIfChanged: boolean): Promise<void> {
+    const found = await look(directory);
+    if (onlyIfChanged && found === seen) return;
+    seen = found;
+    try {
+      const { policies, problems } = await loadPolicies(directory, options.load);
+      if (policies === undefined) return await options.onRefused(problems);
+      await options.onLoaded(policies);
+      current = policies;
+    } catch {
+      // The log could not be written, which says so itself. Looking again finds the files changed.
+      seen = undefined;
+    }
+  }
+
+  const next = (onlyIfChanged: boolean): Promise<void> => (last = last.then(() => replace(onlyIfChanged)));
+  const stopWatching = watchDirectory(directory, () => void next(true));
+  return {
+    current: () => current,
+    reload: () => next(false),
+    async [Symbol.asyncDispose]() {
+      stopWatching();
+      await last;
+    },
+  };
+}
+
+/** Calls `changed` some time after every change, and now and then without one. Returns what ends it. */
+function watchDirectory(directory: string, changed: () => void): () => void {
+  let settling: NodeJS.Timeout | undefined;
+  const interval = setInterval(changed, LOOK_AGAIN_MS).unref();
+  // The directory is watched, not its files: editors and deployments replace those.
+  const watcher = watch(directory, { persistent: false }, () => {
+    clearTimeout(settling);
+    settling = setTimeout(changed, SETTLE_MS).unref();
+  });
+  // From now on the interval has to do.
+  watcher.on('error', () => {
+    watcher.close();
+  });
+  return () => {
+    clearInterval(interval);
+    clearTimeout(settling);
+    watcher.close();
+  };
+}
+
+/** Changes whenever a file is written, replaced, added or removed; undefined where the directory cannot be read. */
+async function look(directory: string): Promise<string | undefined> {
+  try {
+    const names = (await readdir(directory)).sort();
+    const files = await Promise.all(
+      names.map(async (name) => {
+        // A link's target, so that a swapped link is a change.
+        const { ino, size, mtimeMs } = await stat(join(directory, name));
+        return [name, ino, size, mtimeMs];
+      }),
+    );
+    return JSON.stringify(files);
+  } catch {
+    return undefined;
+  }
+}
