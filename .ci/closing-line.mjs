@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 
 const [path, exitCode] = process.argv.slice(2);
 const text = readFileSync(path, 'utf8');
-const report = text === '' ? { numPassedTests: 0, numFailedTests: 0, testResults: [] } : JSON.parse(text);
+const report = text.trim() === '' ? { numPassedTests: 0, numFailedTests: 0, testResults: [] } : JSON.parse(text);
 const unloaded = report.testResults.filter(
   (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
 );
