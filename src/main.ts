@@ -6,7 +6,11 @@ import { version } from './cli/version.ts';
 
 /** Only the command that was asked for is loaded: the help of one does not wait for the database driver of another. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
+  demo: async () => (await import('./cli/demo.ts')).demoCommand(),
   serve: async () => (await import('./cli/serve.ts')).serveCommand(),
+  stdio: async () => (await import('./cli/stdio.ts')).stdioCommand(),
+  check: async () => (await import('./cli/check.ts')).checkCommand(),
+  log: async () => (await import('./cli/log.ts')).logCommand(),
 };
 
 const program = new Command('sallyport')

@@ -27,7 +27,7 @@ export function createRepeatedCalls(options: RepeatedCallsOptions): RepeatedCall
   async function isAlive(id: string): Promise<boolean> {
     const heartbeat = queries.selectFrom('brokers').selectAll().where('id', '=', id);
     const [row] = await store.query<{ heartbeat_at: number; stopped_at: number | null }>(statement(heartbeat));
-    return row !== undefined && row.stopped_at === null && clock.now() - row.heartbeat_at < BROKER_SILENT_MS;
+    return row?.stopped_at === null && clock.now() - row.heartbeat_at < BROKER_SILENT_MS;
   }
 
   async function giveUp(invocation: string): Promise<void> {

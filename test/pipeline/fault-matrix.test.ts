@@ -181,13 +181,15 @@ describe('whatever fails, the doors hold', () => {
 
 /** Moves the held clock until the call has been answered; the store's thread needs real time in between. */
 async function passTime(replying: Promise<Reply>): Promise<void> {
-  let answered = false;
-  const done = (): void => void (answered = true);
-  replying.then(done, done);
-  while (!answered) {
+  const answered = replying.then(
+    () => true,
+    () => true,
+  );
+  const aWhile = async (): Promise<false> => {
     await new Promise((resolve) => realTimeout(resolve, 5));
-    await vi.advanceTimersByTimeAsync(LOG_HANG_MS / 100);
-  }
+    return false;
+  };
+  while (!(await Promise.race([answered, aWhile()]))) await vi.advanceTimersByTimeAsync(LOG_HANG_MS / 100);
 }
 
 async function doorsHold(pipeline: Pipeline, reply: Reply): Promise<void> {

@@ -1,0 +1,143 @@
+// The composition root: which implementation stands behind each port. Used by serve, stdio, the demo and the tests.
+import { createHmac } from 'node:crypto';
+import { join } from 'node:path';
+import { createBroker, type RunningBroker } from '../broker.ts';
+import type { Config } from '../config.ts';
+import { systemClock } from '../core/clock.ts';
+import type { Keys } from '../core/keys.ts';
+import type { Logger } from '../core/logger.ts';
+import type { BackendRef } from '../core/tool.ts';
+import type { PolicySet } from '../core/policy.ts';
+import { problemText } from '../core/problem.ts';
+import { uuidv7 } from '../core/uuid.ts';
+import { createLeases } from '../credential/leases.ts';
+import { postgresRoleProvider } from '../credential/postgres-role-credential.ts';
+import type { Authenticator } from '../identity/authenticate.ts';
+import { countAuthFailures } from '../identity/auth-failures.ts';
+import { createAuthenticator } from '../identity/oidc-authenticator.ts';
+import { createLog } from '../log/log.ts';
+import { recordedReply } from '../log/payload.ts';
+import { maskCompiler } from '../masking/mask-compiler.ts';
+import { maskedFromRecord } from '../masking/recorded.ts';
+import type { Implementations } from '../policy/compile-backends.ts';
+import { openPolicySource } from '../policy/policy-source.ts';
+import { announceBroker } from '../store/broker-presence.ts';
+import { loadKeys } from '../store/keys.ts';
+import { createLeaseRecords } from '../store/lease-records.ts';
+import { storeLogSource } from '../store/log-source.ts';
+import { createRepeatedCalls } from '../store/repeated-calls.ts';
+import { createSessions } from '../store/sessions.ts';
+import { openSqliteStore } from '../store/sqlite-store.ts';
+import { TOOL_KINDS } from '../../tools/kinds.ts';
+import { version } from './version.ts';
+
+/** What references in policy files are resolved from. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface OpenBroker extends AsyncDisposable {
+  readonly broker: RunningBroker;
+  readonly authenticator: Authenticator;
+  /** What must hold for calls to be served, by name. */
+  readinessChecks(): readonly { readonly name: string; readonly ok: boolean }[];
+  /** Reads the policy files again: a valid set takes over, an invalid one is refused and said in the log. */
+  reloadPolicies(): Promise<void>;
+}
+
+/** Opens everything a broker stands on. Throws ConfigurationError for policy files that do not hold. Disposing of it ends its leases. */
+export async function openBroker(config: Config, logger: Logger, env: Environment = process.env): Promise<OpenBroker> {
+  const clock = systemClock;
+  const id = uuidv7(clock.now());
+  await using opening = new AsyncDisposableStack();
+
+  const keys = await loadKeys(join(config.dataDirectory, 'keys'));
+  const store = opening.use(await openSqliteStore({ file: join(config.dataDirectory, 'sallyport.db'), keys, clock }));
+  const log = createLog({ store, broker: id });
+  opening.use(await announceBroker({ store, log, clock, broker: id, version }));
+
+  const known = opening.use(implementations(keys));
+  const policies = opening.use(
+    await openPolicySource(config.policiesDirectory, {
+      load: { ...known, env, issuers: config.issuers },
+      async onLoaded(set) {
+        const counts = { tools: set.tools.size, rules: set.rules.length };
+        await log.append([{ body: { type: 'policy.loaded', policy: set.version, ...counts } }]);
+        logger.info({ policy: set.version, ...counts }, 'policies loaded');
+      },
+      async onRefused(problems) {
+        const texts = problems.map(problemText);
+        logger.error({ problems: texts }, 'policies refused; the ones before stay in force');
+        await log.append([{ body: { type: 'policy.refused', problems: texts } }]);
+      },
+    }),
+  );
+
+  const records = createLeaseRecords(store);
+  const backends = (): Iterable<BackendRef> => backendsOf(policies.current());
+  const leases = opening.use(
+    createLeases({ providers: known.providers, log, records, clock, logger, broker: id, backends }),
+  );
+  leases.start();
+
+  const failures = opening.use(countAuthFailures({ append: (entries) => log.append(entries), clock, logger }));
+  const verifier = createAuthenticator({ issuers: config.issuers, clock, logger });
+  const authenticator: Authenticator = {
+    ...verifier,
+    async authenticate(authorization) {
+      const result = await verifier.authenticate(authorization);
+      if ('failure' in result) failures.count(result);
+      return result;
+    },
+  };
+  void verifier.prepare();
+
+  const source = storeLogSource(store);
+  const broker = createBroker({
+    policies: () => policies.current(),
+    sessions: createSessions({ store, clock }),
+    log,
+    leases,
+    repeated: createRepeatedCalls({
+      store,
+      clock,
+      broker: id,
+      recordedReply: (invocation) => recordedReply(source, keys.payload, invocation),
+      restore: maskedFromRecord,
+    }),
+    logger,
+    clock,
+    digestKey: keys.digest,
+  });
+  opening.defer(() => broker.drain(0));
+
+  const open = opening.move();
+  return {
+    broker,
+    authenticator,
+    readinessChecks: () => [
+      { name: 'store', ok: store.health().ok },
+      { name: 'keys', ok: verifier.health().ok },
+    ],
+    reloadPolicies: () => policies.reload(),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+/** Every tool kind, credential provider and mask there is. Disposing of it closes what the providers hold open. */
+export function implementations(keys: Pick<Keys, 'digest' | 'hashMask'>): Implementations & AsyncDisposable {
+  const postgresRole = postgresRoleProvider(deploymentName(keys));
+  return {
+    kinds: TOOL_KINDS,
+    providers: [postgresRole],
+    masks: maskCompiler({ hashKey: keys.hashMask.export() }),
+    [Symbol.asyncDispose]: () => postgresRole[Symbol.asyncDispose](),
+  };
+}
+
+/** The same for all brokers that share keys, and for no others: what is made at backends carries it in its name. */
+function deploymentName(keys: Pick<Keys, 'digest'>): string {
+  return createHmac('sha256', keys.digest).update('deployment').digest('hex').slice(0, 10);
+}
+
+function backendsOf(policies: PolicySet): Iterable<BackendRef> {
+  return new Map([...policies.tools.values()].map(({ backend }) => [backend.name, backend])).values();
+}

@@ -1,0 +1,84 @@
+// The whole broker as `serve` runs it, over a fresh shop on the real Postgres and the real OpenID provider.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { openBroker, type OpenBroker } from '../../src/cli/compose.ts';
+import { listen } from '../../src/cli/listen.ts';
+import { loadConfig } from '../../src/config.ts';
+import type { Logger } from '../../src/core/logger.ts';
+import { startIdentityProvider, type IdentityProvider } from '../../src/demo/identity-provider.ts';
+import { prepareShop, type Shop } from '../../src/demo/shop-postgres.ts';
+import { createTestDatabase, type TestDatabase } from './postgres.ts';
+
+export interface TestBroker extends AsyncDisposable {
+  /** Where agents find MCP. */
+  readonly url: string;
+  readonly publicUrl: string;
+  readonly open: OpenBroker;
+  readonly provider: IdentityProvider;
+  readonly database: TestDatabase;
+  readonly shop: Shop;
+  readonly dataDirectory: string;
+  /** A copy of the example policies, to be changed at will. */
+  readonly policiesDirectory: string;
+  readonly logLines: readonly string[];
+}
+
+export async function startTestBroker({ policies = 'policies' } = {}): Promise<TestBroker> {
+  await using started = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), 'sallyport-test-'));
+  started.defer(() => rm(directory, { recursive: true, force: true }));
+  const database = started.use(await createTestDatabase());
+  const shop = await prepareShop(database.adminUrl, { adminLogin: `admin_${database.name}` });
+  started.defer(async () => {
+    await database.query(`drop owned by admin_${database.name}`);
+    await database.query(`drop role admin_${database.name}`);
+  });
+  const provider = started.use(await startIdentityProvider());
+  const port = await freePort();
+  const publicUrl = `http://127.0.0.1:${port}`;
+  provider.registerBroker(publicUrl);
+
+  const policiesDirectory = join(directory, 'policies');
+  await cp(policies, policiesDirectory, { recursive: true });
+  const config = loadConfig({
+    env: {},
+    overrides: {
+      listen: `127.0.0.1:${port}`,
+      issuers: [{ issuer: provider.issuer, groups: 'groups' }],
+      policies: policiesDirectory,
+      data: join(directory, 'data'),
+    },
+  });
+  const logLines: string[] = [];
+  const logger: Logger = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
+  const env = { SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl };
+  const open = started.use(await openBroker(config, logger, env));
+  const listening = await listen(config, open, logger);
+  started.defer(() => listening.close());
+
+  const running = started.move();
+  return {
+    url: listening.url,
+    publicUrl,
+    open,
+    provider,
+    database,
+    shop,
+    dataDirectory: config.dataDirectory,
+    policiesDirectory,
+    logLines,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
