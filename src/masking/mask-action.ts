@@ -1,5 +1,5 @@
 // What may be done to a masked value. Pure, but for the key that `hash` holds.
-import { createHmac } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Json } from '../core/json.ts';
 import { base32 } from './base32.ts';
@@ -23,7 +23,7 @@ const HIDDEN = '****';
 const HASH_BYTES = 10;
 
 /** `key` is the deployment's: equal values give equal hashes under it, and nobody without it can try values out. */
-export function maskAction(declaration: MaskDeclaration, key: Uint8Array): MaskAction {
+export function maskAction(declaration: MaskDeclaration, key: KeyObject): MaskAction {
   switch (declaration.with) {
     case 'remove':
       return { name: 'remove', strength: 5, apply: () => REMOVED };
@@ -47,7 +47,7 @@ export function maskAction(declaration: MaskDeclaration, key: Uint8Array): MaskA
 }
 
 /** `hash_` and 16 base32 characters: HMAC-SHA-256 over the text of a scalar, or the RFC 8785 text of anything else, cut to 80 bits. */
-function hashText(value: Json, key: Uint8Array): string {
+function hashText(value: Json, key: KeyObject): string {
   const text = typeof value === 'string' ? value : canonicalJson(value);
   const mac = createHmac('sha256', key).update(`mask hash\0${text}`).digest();
   return `hash_${base32(mac.subarray(0, HASH_BYTES))}`;

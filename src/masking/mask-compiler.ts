@@ -1,4 +1,5 @@
 // Compiles the masks of a tool into one. Implements the port src/core/masking.ts; constructed by src/main.ts and src/cli.
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { WithheldError } from '../core/errors.ts';
 import type { JsonSchema } from '../core/json.ts';
 import type { DeclaredMask, MaskCompiler } from '../core/masking.ts';
@@ -18,14 +19,16 @@ export interface MaskCompilerOptions {
 
 export function maskCompiler(options: MaskCompilerOptions): MaskCompiler<MaskDeclaration> {
   if (options.hashKey.length < 32) throw new RangeError('the key of `hash` must have 32 bytes or more');
+  // As a KeyObject it is prepared once, not for each value.
+  const hashKey = createSecretKey(options.hashKey);
   return {
     declaration: maskDeclaration,
-    compile: (declared) => compile(declared, options.hashKey),
+    compile: (declared) => compile(declared, hashKey),
     schemaAfter: (declared, before) => schemaAfter(declared, before),
   };
 }
 
-function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: Uint8Array): Mask {
+function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: KeyObject): Mask {
   const masks: AnswerMask[] = [];
   const paths: JsonPath[] = [];
   let selectors = 0;
@@ -47,7 +50,10 @@ function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: Ui
     const action = maskAction(declaration, hashKey);
     masks.push({ path: path.text, mustMatch: declaration.mustMatch ?? false, action });
   }
-  const { start } = new PathAutomaton(paths);
+  const { start } = new PathAutomaton(
+    paths,
+    masks.map(({ action }) => action.strength),
+  );
   const described = masks.map(({ path, action }) => ({ path, action: action.name }));
   if (paths.length < declared.length || selectors > MAX_SELECTORS) {
     // Reported, so never served; were it served all the same, nothing would leave.
@@ -67,7 +73,7 @@ function schemaAfter(declared: readonly DeclaredMask<MaskDeclaration>[], before:
     paths.push(path);
   }
   const removes = declared.map(({ declaration }) => declaration.with === 'remove');
-  return schemaAfterMasks(before, new PathAutomaton(paths).start, removes);
+  return schemaAfterMasks(before, new PathAutomaton(paths, []).start, removes);
 }
 
 function parsed(declaration: MaskDeclaration): JsonPath | JsonPathError {

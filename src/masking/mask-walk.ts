@@ -59,20 +59,12 @@ class MaskWalk {
   }
 
   #take(value: Json, state: PathState): MaskedJson {
-    let strongest: number | undefined;
-    for (const index of state.selected) {
-      this.#findings.found[index] = true;
-      if (strongest === undefined || this.#strength(index) > this.#strength(strongest)) strongest = index;
-    }
-    for (const index of state.below) this.#findings.found[index] = true;
-    const mask = this.#masks[strongest ?? -1];
-    if (strongest === undefined || mask === undefined) throw new RangeError('a selected place has no mask');
-    this.#findings.taken[strongest] = (this.#findings.taken[strongest] ?? 0) + 1;
-    return mask.action.apply(value);
-  }
-
-  #strength(index: number): number {
-    return this.#masks[index]?.action.strength ?? 0;
+    const { taken, found } = this.#findings;
+    for (const index of state.selected) found[index] = true;
+    for (const index of state.below) found[index] = true;
+    const strongest = state.strongest;
+    taken[strongest] = (taken[strongest]!) + 1;
+    return (this.#masks[strongest]!).action.apply(value);
   }
 
   #object(object: JsonObject, state: PathState, depth: number, nested: number): JsonObject {
@@ -81,8 +73,8 @@ class MaskWalk {
     let copy: Record<string, Json> | undefined;
     let removed: Set<string> | undefined;
     for (const key of keys) {
-      if (!Object.hasOwn(object, key)) continue;
-      const value = object[key] as Json;
+      const value = object[key];
+      if (value === undefined) continue;
       const masked = this.visit(value, state.member(key, value, this.#root), depth, nested);
       if (masked === value) continue;
       if (masked === REMOVED) (removed ??= new Set()).add(key);

@@ -24,9 +24,12 @@ type PlaceSelector = Extract<Selector, { kind: 'index' | 'slice' }>;
 export class PathAutomaton {
   readonly start: PathState;
   readonly #next: readonly Position[];
+  readonly #strengths: readonly number[];
   readonly #states = new Map<string, PathState>();
 
-  constructor(paths: readonly JsonPath[]) {
+  /** Where several paths select one place, the one with the greatest strength takes it, the first among equals. */
+  constructor(paths: readonly JsonPath[], strengths: readonly number[]) {
+    this.#strengths = strengths;
     const starts: Position[] = [];
     const positions: Position[] = [];
     for (const [path, { segments }] of paths.entries()) {
@@ -43,6 +46,12 @@ export class PathAutomaton {
     const next = this.#next[position.id];
     if (next === undefined) throw new RangeError('a path has no position after its last');
     return next;
+  }
+
+  /** The strongest of these paths, or -1 where there are none. */
+  strongest(paths: readonly number[]): number {
+    const strength = (path: number): number => this.#strengths[path] ?? 0;
+    return paths.reduce((best, path) => (best === -1 || strength(path) > strength(best) ? path : best), -1);
   }
 
   /** The one state that stands for these positions. */
@@ -66,13 +75,15 @@ export interface KnownState {
 export class PathState {
   /** Indexes of the paths that select this place. */
   readonly selected: readonly number[];
+  /** The one of them that takes it, or -1. */
+  readonly strongest: number;
   /** Indexes of the paths that may select something below this place. */
   readonly below: readonly number[];
   /** Whether any path can select something below this place. */
   readonly live: boolean;
   /** Members that must be looked at by name. */
   readonly names: readonly string[];
-  /** Whether members that are not among `names` lead nowhere. */
+  /** Whether it is enough to look at the members called `names`: others lead nowhere, and no object inherits these. */
   readonly onlyNames: boolean;
   readonly #automaton: PathAutomaton;
   readonly #always: readonly Position[];
@@ -100,10 +111,13 @@ export class PathState {
       }
     }
     this.selected = positions.filter(({ segment }) => segment === undefined).map(({ path }) => path);
+    this.strongest = automaton.strongest(this.selected);
     this.below = positions.filter(({ segment }) => segment !== undefined).map(({ path }) => path);
     this.live = this.below.length > 0;
-    this.names = [...named.keys()];
-    this.onlyNames = always.length === 0 && filters.length === 0;
+    // As keys of an object they are the engine's own strings, and comparing them is cheap.
+    this.names = Object.keys(Object.fromEntries(named));
+    this.onlyNames =
+      always.length === 0 && filters.length === 0 && this.names.every((name) => !(name in Object.prototype));
     this.#automaton = automaton;
     this.#always = always;
     this.#named = named;
