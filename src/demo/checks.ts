@@ -1,0 +1,126 @@
+// Whether the story went as it should: held against the log, the database and the files, not against what was printed.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Decision } from '../core/invocation.ts';
+import type { AgentRun } from './agent-run.ts';
+import type { FollowedCall, LoggedEntry } from './followed-call.ts';
+import type { ShopWitness } from './shop-witness-postgres.ts';
+import type { Expected } from './story.ts';
+
+export interface Check {
+  readonly text: string;
+  /** What was found instead; undefined where all is well. */
+  readonly problem: string | undefined;
+}
+
+/** Each call of the story: made, decided by the rule that should, and logged in the right order. Pure. */
+export function checkCalls(run: AgentRun, expected: readonly Expected[]): Check[] {
+  return expected.map(({ tool, effect, rule }) => {
+    const verb = effect === 'allow' ? 'allowed' : 'denied';
+    const calls = run.calls.filter((call) => call.tool === tool);
+    const decided = calls.find((call) => decisionOf(call)?.rules.includes(rule) === true);
+    const problem = decided === undefined ? notDecided(calls) : problemOf(decided, effect);
+    return {
+      text: `${tool} was ${verb} by ${rule}${effect === 'allow' ? ': intent, then outcome' : ', and not made'}`,
+      problem,
+    };
+  });
+}
+
+function decisionOf(call: FollowedCall): Pick<Decision, 'effect' | 'rules'> | undefined {
+  return call.intent?.decision ?? call.refused?.decision;
+}
+
+function notDecided(calls: readonly FollowedCall[]): string {
+  if (calls.length === 0) return 'the agent did not call it';
+  return `it was decided so: ${JSON.stringify(calls.map(decisionOf))}`;
+}
+
+function problemOf(call: FollowedCall, effect: Expected['effect']): string | undefined {
+  const { intent, outcome } = call;
+  const decided = decisionOf(call)?.effect;
+  if (decided !== effect) return `the decision was ${String(decided)}`;
+  if (effect === 'deny') return intent === undefined ? undefined : 'an intent was written all the same';
+  if (intent === undefined || outcome?.outcome !== 'succeeded') return `the outcome is ${JSON.stringify(outcome)}`;
+  return intent.seq < outcome.seq ? undefined : 'the outcome stands before the intent';
+}
+
+/** Pure. `secrets` are the raw values in the database. */
+export function checkMasks(run: AgentRun, secrets: readonly string[]): Check[] {
+  const shown = run.calls.find((call) => call.tool === 'find_customer')?.shown ?? '';
+  const leaked = secrets.filter((secret) => run.seen.includes(secret) || run.said.includes(secret));
+  return [
+    {
+      text: 'the agent saw the last four digits of a card number',
+      problem: /\*{4}4242/.test(shown) ? undefined : `it saw ${shown}`,
+    },
+    {
+      text: 'no card number, telephone number or password hash reached the agent in the raw',
+      problem: leaked.length === 0 ? undefined : `${String(leaked.length)} did`,
+    },
+  ];
+}
+
+/** The story's calls ran in the database under roles made for them. Asked while the session lives. */
+export async function checkLease(log: readonly LoggedEntry[], shop: ShopWitness): Promise<Check> {
+  const roles = await shop.roles(rolesOf(log));
+  const sessions = [...roles.values()].reduce((sum, count) => sum + count, 0);
+  return {
+    text: `the database knows the lease's role and its sessions (${[...roles.keys()].join(', ')})`,
+    problem:
+      roles.size > 0 && sessions > 0 ? undefined : `${String(roles.size)} roles with ${String(sessions)} sessions`,
+  };
+}
+
+/** What must be true once the broker has stopped: nothing left in the database, no secret in what it wrote. */
+export async function checkRemains(
+  log: readonly LoggedEntry[],
+  shop: ShopWitness,
+  dataDirectory: string,
+  secrets: readonly string[],
+): Promise<Check[]> {
+  const issued = log.flatMap((entry) => (entry.type === 'lease.issued' ? [entry.lease] : []));
+  const ended = new Set(
+    log.flatMap((entry) => (/^lease\.(revoked|expired)$/.test(entry.type) && 'lease' in entry ? [entry.lease] : [])),
+  );
+  const unended = issued.filter((lease) => !ended.has(lease));
+  const left = await shop.roles(rolesOf(log));
+  const refunds = await shop.refunds();
+  const found = await filesWith(dataDirectory, secrets);
+  return [
+    {
+      text: 'one order is refunded: what was allowed happened once, what was denied did not',
+      problem: refunds === 1 ? undefined : `${String(refunds)} are`,
+    },
+    {
+      text: 'every lease has ended, and the log says so',
+      problem: unended.length === 0 ? undefined : `no entry says that ${unended.join(', ')} ended`,
+    },
+    {
+      text: 'no role of a lease is left in the database',
+      problem: left.size === 0 ? undefined : `left: ${[...left.keys()].join(', ')}`,
+    },
+    {
+      text: 'no raw value, token or secret is in any file of the broker',
+      problem: found.length === 0 ? undefined : `found in ${found.join(', ')}`,
+    },
+  ];
+}
+
+function rolesOf(log: readonly LoggedEntry[]): string[] {
+  return log.flatMap((entry) => (entry.type === 'lease.issued' ? [entry.reference] : []));
+}
+
+const WEB_TOKEN = /eyJ[\w-]{16,}\.eyJ[\w-]{16,}\./;
+
+async function filesWith(directory: string, secrets: readonly string[]): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const held = await Promise.all(
+    files.map(async (file) => {
+      const bytes = await readFile(file);
+      return WEB_TOKEN.test(bytes.toString('latin1')) || secrets.some((secret) => bytes.includes(secret));
+    }),
+  );
+  return files.filter((_, index) => held[index]);
+}

@@ -1,0 +1,121 @@
+// Everything the demo's story needs, started afresh and gone with it: Postgres with the shop, the OpenID provider, the
+// broker with the example policies. Effectful.
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join, relative } from 'node:path';
+import { pino } from 'pino';
+import { openBroker } from '../cli/compose.ts';
+import { version } from '../cli/version.ts';
+import { loadConfig } from '../config.ts';
+import { SHUTDOWN_GRACE_MS } from '../core/limits.ts';
+import { createHttpApp } from '../http.ts';
+import { storeLogSource } from '../store/log-source.ts';
+import { openSqliteReader } from '../store/sqlite-reader.ts';
+import { startPostgres } from './embedded-postgres.ts';
+import type { LoggedEntry } from './followed-call.ts';
+import { startIdentityProvider } from './identity-provider.ts';
+import { prepareShop } from './shop-postgres.ts';
+import { shopWitness } from './shop-witness-postgres.ts';
+import type { ShopWitness } from './shop-witness-postgres.ts';
+import { temporaryDirectory } from './temporary-directory.ts';
+
+export interface Stage extends AsyncDisposable {
+  /** The broker's MCP address. */
+  readonly url: string;
+  readonly issuer: string;
+  readonly policiesDirectory: string;
+  readonly dataDirectory: string;
+  /** Superuser of the shop's database. */
+  readonly databaseUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly shop: ShopWitness;
+  /** Ten minutes long. */
+  readonly agentToken: () => Promise<string>;
+  /** All of the log, oldest first; also when the broker has stopped. */
+  readonly readLog: () => Promise<readonly LoggedEntry[]>;
+  /** Resolves when the broker has ended its leases and its log. */
+  readonly stopBroker: () => Promise<void>;
+}
+
+const AGENT = 'support-agent';
+
+/** Rejects, with nothing left behind, where a part does not start. */
+export async function setStage(): Promise<Stage> {
+  await using starting = new AsyncDisposableStack();
+  const { path: dataDirectory } = starting.use(await temporaryDirectory());
+  const postgres = starting.use(await startPostgres());
+  const shop = await prepareShop(postgres.adminUrl(), { database: 'shop' });
+  const provider = starting.use(await startIdentityProvider());
+
+  // The names that the example policies refer to.
+  process.env['SHOP_DATABASE_URL'] = shop.databaseUrl;
+  process.env['SHOP_ADMIN_URL'] = shop.adminUrl;
+  const policiesDirectory = relative(process.cwd(), join(import.meta.dirname, '../../policies')) || '.';
+  const listen = `127.0.0.1:${String(await freePort())}`;
+  const publicUrl = `http://${listen}`;
+  provider.registerBroker(publicUrl);
+  const broker = starting.use(
+    await serveBroker({
+      listen,
+      data: dataDirectory,
+      policies: policiesDirectory,
+      issuers: [{ issuer: provider.issuer }],
+    }),
+  );
+
+  const { clientId, clientSecret } = provider.agents.get(AGENT) ?? unknownAgent();
+  const databaseUrl = postgres.adminUrl('shop');
+  const started = starting.move();
+  return {
+    url: `${publicUrl}/mcp`,
+    issuer: provider.issuer,
+    ...{ policiesDirectory, dataDirectory, databaseUrl, clientId, clientSecret },
+    shop: shopWitness(databaseUrl),
+    agentToken: () => provider.accessToken({ agent: AGENT }),
+    readLog: async () => {
+      using reader = openSqliteReader(join(dataDirectory, 'sallyport.db'));
+      const entries = await storeLogSource(reader).entries({}, 10_000);
+      return entries.map(({ text }) => JSON.parse(text) as LoggedEntry);
+    },
+    stopBroker: () => broker.stop(),
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  };
+}
+
+interface ServingBroker extends AsyncDisposable {
+  /** Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** As `sallyport serve` does. What the broker has to complain about goes to stderr. */
+async function serveBroker(overrides: Parameters<typeof loadConfig>[0]['overrides'] & object): Promise<ServingBroker> {
+  const config = loadConfig({ env: process.env, overrides });
+  const logger = pino({ level: 'warn', base: null }, pino.destination({ dest: 2, sync: true }));
+  await using starting = new AsyncDisposableStack();
+  const open = starting.use(await openBroker(config, logger));
+  const { broker, authenticator } = open;
+  const readinessChecks = (): ReturnType<typeof open.readinessChecks> => open.readinessChecks();
+  const app = createHttpApp({ ...config, broker, authenticator, readinessChecks, logger, version });
+  starting.defer(async () => {
+    await Promise.all([app.close(SHUTDOWN_GRACE_MS), broker.drain(SHUTDOWN_GRACE_MS)]);
+  });
+  app.server.listen(config.listen.port, config.listen.host);
+  await once(app.server, 'listening');
+  const serving = starting.move();
+  const stop = (): Promise<void> => serving.disposeAsync();
+  return { stop, [Symbol.asyncDispose]: stop };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((closed) => probe.close(closed));
+  return port;
+}
+
+function unknownAgent(): never {
+  throw new Error(`the provider does not know ${AGENT}`);
+}

@@ -1,0 +1,30 @@
+// Ctrl-C and SIGTERM as an abort signal, so that what was started is also ended. Effectful.
+
+export interface StopRequest extends Disposable {
+  readonly signal: AbortSignal;
+  /** Resolves when the signal is aborted. */
+  readonly asked: Promise<void>;
+}
+
+/** The first signal asks for an orderly end. A second one ends the process at once; what it started dies with it. */
+export function stopRequest(): StopRequest {
+  const controller = new AbortController();
+  const asked = new Promise<void>((resolve) => {
+    controller.signal.addEventListener('abort', () => {
+      resolve();
+    });
+  });
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(1);
+    controller.abort();
+  };
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of names) process.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    asked,
+    [Symbol.dispose]() {
+      for (const name of names) process.off(name, onSignal);
+    },
+  };
+}

@@ -1,0 +1,70 @@
+// What to try by hand while the demo is up: commands that work as they are printed. Pure.
+
+export interface Addresses {
+  /** The broker's MCP address. */
+  readonly url: string;
+  readonly issuer: string;
+  readonly dataDirectory: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Of the agent, for ten minutes. */
+  readonly token: string;
+  /** Superuser of the shop's database. */
+  readonly databaseUrl: string;
+}
+
+/** `command` is how this program was started, such as `npx sallyport`. */
+export function tryIt(
+  at: Addresses,
+  command: string,
+): readonly { readonly what: string; readonly commands: readonly string[] }[] {
+  return [
+    {
+      what: 'Call a tool yourself (the token serves ten minutes)',
+      commands: [`export SALLYPORT_TOKEN=${at.token}`, curl(at.url)],
+    },
+    {
+      what: 'Read the log',
+      commands: [`${command} log list --data ${at.dataDirectory}`],
+    },
+    {
+      what: 'See who is logged in to the database: the lease has a role of its own',
+      commands: [
+        `psql '${at.databaseUrl}' -c "select usename, state, query from pg_stat_activity where datname is not null"`,
+      ],
+    },
+    {
+      what: 'Run an Agents SDK app of your own (examples/agents-sdk)',
+      commands: [
+        `export SALLYPORT_URL=${at.url} OIDC_ISSUER=${at.issuer}`,
+        `export OIDC_CLIENT_ID=${at.clientId} OIDC_CLIENT_SECRET=${at.clientSecret}`,
+      ],
+    },
+  ];
+}
+
+/** A call as MCP 2026-07-28 has it: one request, no handshake. */
+function curl(url: string): string {
+  const request = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: {
+      name: 'find_customer',
+      arguments: { email: 'ben@example.com' },
+      _meta: {
+        'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+        'io.modelcontextprotocol/clientInfo': { name: 'curl', version: '1' },
+        'io.modelcontextprotocol/clientCapabilities': {},
+      },
+    },
+  };
+  return [
+    `curl -s ${url}`,
+    `-H "Authorization: Bearer $SALLYPORT_TOKEN"`,
+    `-H 'Content-Type: application/json'`,
+    `-H 'Accept: application/json, text/event-stream'`,
+    `-H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: find_customer'`,
+    `-d '${JSON.stringify(request)}'`,
+  ].join(' \\\n     ');
+}
