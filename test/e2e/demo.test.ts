@@ -1,0 +1,147 @@
+// The demo as a user starts it: its own process, in a temporary directory of its own.
+import { spawn } from 'node:child_process';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const RAW = ['4242424242424242', '+44 20 7946 0011'];
+
+let scratch: string;
+let started: ChildProcessWithoutNullStreams[] = [];
+
+beforeEach(async () => {
+  scratch = mkdtempSync(join(tmpdir(), 'sallyport-demo-test-'));
+  // Postgres may run as another user, and makes and removes a directory of its own in there.
+  await chmod(scratch, 0o1777);
+});
+afterEach(() => {
+  for (const child of started) child.kill('SIGKILL');
+  started = [];
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+interface Started {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+function start(args: readonly string[], env: Record<string, string> = {}): Started {
+  const { OPENAI_API_KEY: _, ...inherited } = process.env;
+  const child = spawn(process.execPath, args, { cwd: ROOT, env: { ...inherited, TMPDIR: scratch, ...env } });
+  started.push(child);
+  const text = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text.stdout += chunk));
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (text.stderr += chunk));
+  const ended = once(child, 'close').then(([code]) => code as number | null);
+  return { child, stdout: () => text.stdout, stderr: () => text.stderr, ended };
+}
+
+const demo = (...args: string[]): Started => start([join(ROOT, 'src/main.ts'), 'demo', ...args]);
+
+interface Up {
+  readonly url: string;
+  readonly issuer: string;
+  readonly data: string;
+  readonly agent: { readonly clientId: string; readonly clientSecret: string; readonly token: string };
+  readonly invocations: readonly { readonly tool: string; readonly id: string }[];
+  readonly ok: boolean;
+}
+
+/** Resolves with the line that `--json` prints once it is up. */
+async function up(running: Started): Promise<Up> {
+  const dead = running.ended.then((code) => {
+    throw new Error(`the demo ended with ${String(code)}: ${running.stderr()}`);
+  });
+  const line = (async () => {
+    while (!running.stdout().includes('\n')) await delay(20);
+    return JSON.parse(running.stdout()) as Up;
+  })();
+  return await Promise.race([line, dead]);
+}
+
+/** Processes that work in the demo's temporary directory, and files in it. */
+function remains(): string[] {
+  const processes = readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(scratch);
+    } catch {
+      return false;
+    }
+  });
+  return [...processes.map((pid) => `process ${pid}`), ...readdirSync(scratch)];
+}
+
+describe.skipIf(!existsSync('/proc/self/cmdline'))('the demo', { timeout: 60_000 }, () => {
+  test('with --exit tells and checks the whole story, and leaves nothing behind', async () => {
+    const running = demo('--exit');
+    const code = await running.ended;
+    const said = running.stdout();
+    expect(running.stderr()).toBe('');
+    expect(code, said).toBe(0);
+    expect(said).toContain('SCRIPTED');
+    expect(said).toMatch(/\*{4}4242/);
+    for (const raw of RAW) expect(said).not.toContain(raw);
+    expect(said).toMatch(/allowed by rule support-may-look-up/);
+    expect(said).toMatch(/refund_order was denied by no-refunds-above-the-limit/);
+    expect(said).toMatch(/#\d+ intent/);
+    expect(said).toMatch(/#\d+ outcome: succeeded/);
+    expect(said).not.toContain('FAILED');
+    expect(remains()).toEqual([]);
+  });
+
+  test('stays up for others to use, until it is asked to stop', async () => {
+    const running = demo('--json');
+    const at = await up(running);
+    expect(at.ok).toBe(true);
+
+    const curl = /# Call a tool yourself.*\n([^]*?)\n\n/.exec(running.stderr())?.[1] ?? '';
+    const byHand = start([
+      '-e',
+      `process.exit(require('child_process').spawnSync('sh', ['-c', ${JSON.stringify(curl)}], { stdio: 'inherit' }).status)`,
+    ]);
+    expect(await byHand.ended, byHand.stderr()).toBe(0);
+    expect(byHand.stdout()).toContain('****4444');
+
+    const env = {
+      SALLYPORT_URL: at.url,
+      OIDC_ISSUER: at.issuer,
+      OIDC_CLIENT_ID: at.agent.clientId,
+      OIDC_CLIENT_SECRET: at.agent.clientSecret,
+    };
+    const preload = join(ROOT, 'test/support/scripted-default-model.ts');
+    const example = start(
+      ['--conditions=sallyport-source', '--import', preload, join(ROOT, 'examples/agents-sdk/main.ts')],
+      env,
+    );
+    expect(await example.ended, example.stderr()).toBe(0);
+    expect(example.stdout()).toMatch(/^I was told: .*\*{4}4242/);
+    for (const raw of RAW) expect(example.stdout()).not.toContain(raw);
+
+    const list = start([join(ROOT, 'src/main.ts'), 'log', 'list', '--data', at.data, '--json', '--type', 'outcome']);
+    expect(await list.ended, list.stderr()).toBe(0);
+    for (const { id } of at.invocations.slice(0, 2)) expect(list.stdout()).toContain(id);
+
+    running.child.kill('SIGINT');
+    expect(await running.ended, running.stderr()).toBe(0);
+    expect(remains()).toEqual([]);
+  });
+
+  test('takes everything with it when it is killed', async () => {
+    const running = demo('--json');
+    await up(running);
+    expect(remains()).not.toEqual([]);
+    running.child.kill('SIGKILL');
+    await running.ended;
+    for (let waited = 0; waited < 10_000 && remains().length > 0; waited += 50) await delay(50);
+    expect(remains()).toEqual([]);
+  });
+});
