@@ -41,8 +41,9 @@ export class PostgresAdmins implements AsyncDisposable {
         query_timeout: 2 * STATEMENT_TIMEOUT_MS, // Where not even the server's timeout arrives.
         allowExitOnIdle: true,
       });
-      // A connection that is cut while idle is replaced when it is needed; without a listener it would end the process.
+      // What is cut is told by the query that it hits, or replaced when it is needed; without listeners it would end the process.
       pool.on('error', () => undefined);
+      pool.on('connect', (client) => client.on('error', () => undefined));
       this.#pools.set(url, pool);
     }
     return pool;

@@ -145,9 +145,9 @@ class Run {
     const limit = { statement: LIMITS, values: timeouts };
     this.#stage = 'running';
     if (readOnly) {
-      const [, , stepped] = await this.#fly([begin, limit, statement, { statement: COMMIT }], rows);
+      await this.#fly([begin, limit, statement, { statement: COMMIT }], rows);
       this.#stage = 'done';
-      return rows.answer(stepped?.count);
+      return rows.answer(undefined);
     }
     const [, , stepped] = await fly(this.#client, [begin, limit, statement], MAX_CHANGE_ANSWER_BYTES);
     // Rendered before it is committed: what cannot be told is not done.
@@ -160,14 +160,13 @@ class Run {
   }
 
   /** A read whose answer grows too large has been read far enough. */
-  async #fly(steps: readonly Step[], rows: Rows): Promise<readonly { count: number | undefined }[]> {
+  async #fly(steps: readonly Step[], rows: Rows): Promise<void> {
     try {
-      return await fly(this.#client, steps, 4 * this.#statement.limits.bytes + READ_SLACK_BYTES);
+      await fly(this.#client, steps, 4 * this.#statement.limits.bytes + READ_SLACK_BYTES);
     } catch (error) {
       if (!(error instanceof AnswerTooLarge)) throw error;
       this.#discard = true;
       rows.truncate();
-      return [];
     }
   }
 
@@ -269,9 +268,9 @@ class Rows {
     this.#truncated = true;
   }
 
-  /** @param count what the server says it changed or gave; undefined where it was stopped */
+  /** @param count how many rows the server says it changed; of a read, those shown count */
   answer(count: number | undefined): ToolAnswer {
-    const rowCount = this.#truncated ? (count ?? this.#rows.length) : (count ?? this.#rows.length);
+    const rowCount = count ?? this.#rows.length;
     return { structured: { rows: this.#rows, rowCount, ...(this.#truncated ? { truncated: true } : {}) } };
   }
 }

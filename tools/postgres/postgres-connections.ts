@@ -49,8 +49,9 @@ function openPool(lease: Lease, url: string): pg.Pool {
     keepAlive: true,
     allowExitOnIdle: true,
   });
-  // A connection that is cut while idle is replaced when it is needed; without a listener it would end the process.
+  // What is cut is told by the query that it hits, or replaced when it is needed; without listeners it would end the process.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
