@@ -62,9 +62,10 @@ class MaskWalk {
     const { taken, found } = this.#findings;
     for (const index of state.selected) found[index] = true;
     for (const index of state.below) found[index] = true;
-    const strongest = state.strongest;
-    taken[strongest] = (taken[strongest]!) + 1;
-    return (this.#masks[strongest]!).action.apply(value);
+    const mask = this.#masks[state.strongest];
+    if (mask === undefined) throw new RangeError('a selected place has no mask');
+    taken[state.strongest] = (taken[state.strongest] ?? 0) + 1;
+    return mask.action.apply(value);
   }
 
   #object(object: JsonObject, state: PathState, depth: number, nested: number): JsonObject {
