@@ -5,7 +5,13 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test } from 'vitest';
 import { startIdentityProvider } from '../../../src/demo/identity-provider.ts';
 import type { IdentityProvider } from '../../../src/demo/identity-provider.ts';
-import { KEYS_COOL_DOWN_MS, KEYS_FRESH_MS, KEYS_MAX_AGE_MS, KEYS_REFRESH_MS } from '../../../src/identity/limits.ts';
+import {
+  KEYS_COOL_DOWN_MS,
+  KEYS_FRESH_MS,
+  KEYS_MAX_AGE_MS,
+  KEYS_REFRESH_MS,
+  KEYS_TIMEOUT_MS,
+} from '../../../src/identity/limits.ts';
 import { BROKER, door, forge, goodClaims, trusted } from '../../support/identity-provider.ts';
 
 const bearer = (token: string): string => `Bearer ${token}`;
@@ -30,7 +36,8 @@ describe('the keys of an issuer', () => {
     const identity = door(trusted(provider));
     expect(fetches.count).toBe(0);
     const tokens = await Promise.all([provider.accessToken(), provider.accessToken(), provider.accessToken()]);
-    await Promise.all(tokens.map((token) => identity.authenticate(bearer(token))));
+    const results = await Promise.all(tokens.map((token) => identity.authenticate(bearer(token))));
+    expect(results.every((result) => 'principal' in result)).toBe(true);
     expect(fetches.count).toBe(1);
   });
 
@@ -145,6 +152,29 @@ describe('an issuer that cannot be reached', () => {
     identity.clock.pass(1);
     expect(await identity.authenticate(bearer(token))).toMatchObject({ failure: 'keys_unavailable' });
     expect(identity.health()).toMatchObject({ ok: false });
+  });
+});
+
+describe('an issuer that hangs', () => {
+  test('makes nobody wait who could be served by its last keys', async () => {
+    const provider = await start();
+    const identity = door(trusted(provider));
+    const token = bearer(await provider.accessToken());
+    await identity.authenticate(token);
+    await provider[Symbol.asyncDispose]();
+    identity.clock.pass(KEYS_FRESH_MS);
+    expect(await identity.authenticate(token)).toHaveProperty('principal');
+
+    const silent = createServer(() => undefined).listen(Number(new URL(provider.issuer).port), '127.0.0.1');
+    await once(silent, 'listening');
+    identity.clock.pass(KEYS_COOL_DOWN_MS);
+    const asked = once(silent, 'request');
+    const started = performance.now();
+    expect(await identity.authenticate(token)).toHaveProperty('principal');
+    expect(performance.now() - started).toBeLessThan(KEYS_TIMEOUT_MS / 2);
+    await asked;
+    silent.close();
+    silent.closeAllConnections();
   });
 });
 
