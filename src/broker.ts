@@ -121,9 +121,9 @@ export function createBroker(ports: Ports): RunningBroker {
 
     async drain(graceMs) {
       draining = true;
-      await Promise.race([Promise.allSettled(running), delay(graceMs)]);
+      await Promise.race([Promise.allSettled(running), delay(graceMs, undefined, { ref: false })]);
       closing.abort();
-      await Promise.race([Promise.allSettled(running), delay(STOP_GRACE_MS)]);
+      await Promise.race([Promise.allSettled(running), delay(STOP_GRACE_MS, undefined, { ref: false })]);
     },
   };
 }
