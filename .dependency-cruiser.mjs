@@ -12,7 +12,7 @@ const PURE = [
   '^src/masking/recorded[.]ts$',
   '^src/identity/(challenge|protected-resource)[.]ts$',
   // What reading sallyport.yaml shares with reading policy files.
-  '^src/policy/(references|schema-problems|yaml-file)[.]ts$',
+  '^src/policy/(own-keys|references|schema-problems|yaml-file)[.]ts$',
 ];
 
 /** src/main.ts, src/cli and src/demo construct; tests and measurements do too. */

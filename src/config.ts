@@ -1,8 +1,10 @@
 // sallyport.yaml + environment → one frozen Config, or every problem at once. Called by src/cli.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { ConfigurationError, type Problem, type Report } from './core/problem.ts';
+import { isJsonObject } from './core/json.ts';
+import { ConfigurationError, type Problem, type ProblemPlace, type Report } from './core/problem.ts';
+import { exampleAt, parseAnyway } from './policy/own-keys.ts';
 import { resolveReferences } from './policy/references.ts';
 import { parseReporting } from './policy/schema-problems.ts';
 import { YamlFile } from './policy/yaml-file.ts';
@@ -54,7 +56,7 @@ const origin = url.refine((text) => new URL(text).origin === text.replace(/\/$/,
 const issuerSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and "-"').optional()
     .describe('What its groups are prefixed with in rules (okta:finance); needed with more than one issuer.'),
-  issuer: securedUrl.describe('The OpenID provider, as tokens name it in `iss`; discovery gives the rest.'),
+  issuer: securedUrl.meta({ examples: ['https://issuer.example'] }).describe('The OpenID provider, as tokens name it in `iss`; discovery gives the rest.'),
   audience: z.string().min(1).optional().describe('What tokens must name in `aud`. Default: <publicUrl>/mcp.'),
   groups: z.string().min(1).default('groups').describe('The claim that lists groups.'),
   algorithms: z.array(z.enum(ALGORITHMS)).min(1).default([...ALGORITHMS]).describe('Signature algorithms that are accepted.'),
@@ -62,7 +64,7 @@ const issuerSchema = z.strictObject({
 
 const configSchema = z.strictObject({
   listen: z.string().default('127.0.0.1:8931').describe('Address and port to listen on.'),
-  publicUrl: origin.optional().describe('Where clients reach the broker. Default: the listening address, where that is loopback.'),
+  publicUrl: origin.meta({ examples: ['https://broker.example'] }).optional().describe('Where clients reach the broker. Default: the listening address, where that is loopback.'),
   data: z.string().min(1).default('.sallyport').describe('Directory of embedded state and keys.'),
   policies: z.string().min(1).default('policies').describe('Directory of policy files.'),
   issuers: z.array(issuerSchema).min(1, 'expected at least one issuer').describe('Who may sign tokens: OpenID providers.'),
@@ -74,42 +76,65 @@ const configSchema = z.strictObject({
 /** Keys of sallyport.yaml as the command line gives them; its paths are relative to the working directory. */
 export type ConfigOverrides = Partial<z.input<typeof configSchema>>;
 
+export interface ConfigSources {
+  /** As the user typed it; left out, only `overrides` count. */
+  readonly file?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly overrides?: ConfigOverrides;
+}
+
+/** Reads the configuration. Paths in the file are relative to it. Throws ConfigurationError with every problem. */
+export function loadConfig(sources: ConfigSources): Config {
+  const { config, problems } = readConfig(sources);
+  if (config === undefined) throw new ConfigurationError(problems);
+  return config;
+}
+
 /**
- * Reads the configuration. Paths in the file are relative to it. References are resolved from `env` and from files.
- * Throws ConfigurationError with every problem.
+ * Reads the configuration for a check.
  *
- * @param file as the user typed it; left out, only `overrides` count
+ * @param unset what a reference is whose variable or file is not there. With `warning`, examples stand in for their values:
+ *   enough to check what else there is, and nothing to run with.
  */
-export function loadConfig({
-  file,
-  env,
-  overrides = {},
-}: {
-  file?: string | undefined;
-  env: Readonly<Record<string, string | undefined>>;
-  overrides?: ConfigOverrides;
-}): Config {
+export function readConfig(
+  { file, env, overrides = {} }: ConfigSources,
+  unset: 'error' | 'warning' = 'error',
+): { readonly config: Config | undefined; readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
   const directory = file === undefined ? process.cwd() : dirname(resolve(file));
-  if (file !== undefined && !existsSync(file)) {
-    const hint = 'create it, or name another with --config; `issuers` is the one key it needs';
-    throw new ConfigurationError([
-      { severity: 'error', file, line: 1, column: 1, message: 'there is no such file', hint },
-    ]);
-  }
-  const yaml = new YamlFile(file ?? 'command line', file === undefined ? '{}' : readFileSync(file, 'utf8'), problems);
+  const text = file === undefined ? '{}' : readText(file, problems);
+  if (text === undefined) return { config: undefined, problems };
+  const yaml = new YamlFile(file ?? 'command line', text, problems);
+  if (yaml.unreadable) return { config: undefined, problems };
   const report = yaml.report();
-  const { value, unresolved } = resolveReferences(yaml.value ?? {}, { env, directory }, report);
+  const { value, unresolved } = resolveReferences(yaml.value ?? {}, { env, directory }, report, unset);
   const { policies, data, ...others } = overrides;
   const paths = {
     ...(policies === undefined ? {} : { policies: resolve(policies) }),
     ...(data === undefined ? {} : { data: resolve(data) }),
   };
-  const written = typeof value === 'object' && !Array.isArray(value) ? { ...value, ...others, ...paths } : value;
-  const parsed = parseReporting(configSchema, written, report, unresolved).value;
+  const written = isJsonObject(value) ? { ...value, ...others, ...paths } : value;
+  const example = (path: ProblemPlace['path']): { path: typeof path; value: unknown } => ({
+    path,
+    value: exampleAt(configSchema, path),
+  });
+  const parsed = isJsonObject(written)
+    ? parseAnyway(configSchema, written, report, example, unresolved).value
+    : parseReporting(configSchema, written, report).value;
   const config = parsed && assemble(parsed, directory, report);
-  if (config === undefined || problems.length > 0) throw new ConfigurationError(problems);
-  return config;
+  return { config: problems.some(({ severity }) => severity === 'error') ? undefined : config, problems };
+}
+
+function readText(file: string, problems: Problem[]): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${code ?? String(error)}`;
+    const hint = 'create it, or name another with --config; `issuers` is the one key it needs';
+    problems.push({ severity: 'error', file, line: 1, column: 1, message, hint });
+    return undefined;
+  }
 }
 
 function assemble(parsed: z.output<typeof configSchema>, directory: string, report: Report): Config | undefined {

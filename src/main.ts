@@ -10,6 +10,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   serve: async () => (await import('./cli/serve.ts')).serveCommand(),
   stdio: async () => (await import('./cli/stdio.ts')).stdioCommand(),
   check: async () => (await import('./cli/check.ts')).checkCommand(),
+  explain: async () => (await import('./cli/explain.ts')).explainCommand(),
   log: async () => (await import('./cli/log.ts')).logCommand(),
 };
 

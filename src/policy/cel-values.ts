@@ -50,7 +50,7 @@ function once(target: object, name: string, value: CelInput): CelInput {
 export function toCel(value: Json, schema: JsonSchema | undefined): CelInput {
   if (typeof value === 'number') return isInteger(schema) && Number.isInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return (value as readonly Json[]).map((item) => toCel(item, itemsOf(schema)));
-  if (!isJsonObject(value)) return value as CelInput;
+  if (!isJsonObject(value)) return value;
   return new Map(Object.entries(value).map(([key, part]) => [key, toCel(part, propertyOf(schema, key))]));
 }
 

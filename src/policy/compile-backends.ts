@@ -109,9 +109,9 @@ function compileCredential(
     );
   }
   const own = parseReporting(provider.options, keys.own, report, below);
-  if (common === undefined || own.failed.length > 0) return { declaration: undefined, sound: false };
+  if (common === undefined) return { declaration: undefined, sound: false };
   const declaration = { kind: provider.kind, scope: common.scope, ttlMs: common.ttl, options: own.value };
-  return { declaration, sound: true };
+  return { declaration, sound: own.failed.length === 0 && below.length === 0 };
 }
 
 function reportUnknown(what: string, name: string, known: readonly { readonly kind: string }[], report: Report): void {

@@ -55,9 +55,8 @@ export async function loadPolicies(directory: string, options: LoadOptions): Pro
     policies: found.some(({ severity }) => severity === 'error') ? undefined : policySet(files.version, tools, rules),
     problems: found,
     examine: async (signal) => {
-      await Promise.all(
-        [...backends.values()].map((backend) => backend && examineBackend(backend, declarations, signal)),
-      );
+      const known = [...backends.values()].filter((backend) => backend !== undefined);
+      await Promise.all(known.map((backend) => examineBackend(backend, declarations, signal)));
       return tidy(problems);
     },
   };
@@ -110,7 +109,6 @@ async function examineBackend(
   signal: AbortSignal,
 ): Promise<void> {
   const tools = [...declarations.values()].filter(({ declared }) => declared.backend.name === name);
-  if (options === undefined || (provider !== undefined && ref.credential === undefined)) return;
   await Promise.all([
     kind.examine({ backend: { name, options }, credential: ref.credential, report, tools }, signal),
     provider?.examine(ref.credential?.options, file.report([...path, 'credential']), signal),

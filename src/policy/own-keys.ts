@@ -91,8 +91,9 @@ function set(root: unknown, path: Path, value: unknown): void {
 /** The example that a schema gives for the value at a path, in its metadata. */
 export function exampleAt(schema: z.ZodType, path: Path): unknown {
   const found = path.reduce<Json | undefined>((node, step) => {
-    const properties = isJsonObject(node) ? node['properties'] : undefined;
-    return isJsonObject(properties) ? properties[step] : undefined;
+    if (!isJsonObject(node)) return undefined;
+    const properties = node['properties'];
+    return typeof step === 'number' ? node['items'] : isJsonObject(properties) ? properties[step] : undefined;
   }, writtenSchema(schema));
   const examples = isJsonObject(found) ? found['examples'] : undefined;
   return Array.isArray(examples) ? examples[0] : undefined;

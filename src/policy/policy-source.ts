@@ -41,7 +41,10 @@ export async function openPolicySource(directory: string, options: PolicySourceO
     seen = found;
     try {
       const { policies, problems } = await loadPolicies(directory, options.load);
-      if (policies === undefined) return await options.onRefused(problems);
+      if (policies === undefined) {
+        await options.onRefused(problems);
+        return;
+      }
       await options.onLoaded(policies);
       current = policies;
     } catch {

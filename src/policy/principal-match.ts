@@ -40,7 +40,7 @@ export function principalMatcher(
 function hasClaim({ claims }: PrincipalFacts, name: string, values: readonly Json[]): boolean {
   const claim: Json | undefined = Object.hasOwn(claims, name) ? claims[name] : undefined;
   if (claim === undefined || isJsonObject(claim)) return false;
-  return [claim].flat().some((one) => values.includes(one as Json));
+  return [claim].flat().some((one) => values.includes(one));
 }
 
 /** Whether everybody who fits `inner` fits `outer` too, as far as the declarations tell. */
