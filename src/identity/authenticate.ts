@@ -10,7 +10,10 @@ export interface Authenticator {
   authenticate(authorization: string | undefined): Promise<AuthResult>;
   /** Fetches the keys of every issuer now, so that the first call need not. Never rejects: what failed is tried again when needed. */
   prepare(): Promise<void>;
-  /** Whether tokens of every issuer can be verified at this moment, with the reason where not. Asks nobody. */
+  /**
+   * Whether tokens of any issuer can be verified at this moment; `detail` names the issuers whose cannot. Waits for
+   * nothing, but has keys fetched that are due: a broker without calls stays ready, or becomes it.
+   */
   health(): { readonly ok: boolean; readonly detail?: string };
 }
 

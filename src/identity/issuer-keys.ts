@@ -11,9 +11,9 @@ import { KEYS_COOL_DOWN_MS, KEYS_FRESH_MS, KEYS_MAX_AGE_MS, KEYS_REFRESH_MS, KEY
 export interface IssuerKeys {
   /** Goes up when the set of keys has changed: what an older set has verified must be verified again. */
   readonly version: number;
-  /** Whether there are keys that may be used now. Asks nobody. */
+  /** Whether there are keys that may be used now. Waits for nothing: a fetch that is due happens behind the caller. */
   usable(): boolean;
-  /** Like `usable`, after a fetch where the keys are too old; one that is merely due happens behind the caller. */
+  /** Like `usable`, but a fetch happens first where the keys are too old. */
   ready(): Promise<boolean>;
   /**
    * The keys that could have signed a token with this header; several only where the token names none. Empty where none
@@ -42,7 +42,6 @@ interface KeySet {
 export function issuerKeys(issuer: string, clock: Clock, logger: Logger): IssuerKeys {
   requireSecure(issuer, issuer);
   let keys: KeySet | undefined;
-  let version = 0;
   let triedAt = Number.NEGATIVE_INFINITY;
   let failing = false;
   let fetching: Promise<void> | undefined;
@@ -56,12 +55,12 @@ export function issuerKeys(issuer: string, clock: Clock, logger: Logger): Issuer
         .map((key) => JSON.stringify(key))
         .sort()
         .join();
-      if (fingerprint !== keys?.fingerprint) {
-        version += 1;
-        logger.info({ issuer, keys: jwks.keys.map(({ kid }) => kid) }, 'the issuer has new keys');
-      }
-      keys = { version, select: createLocalJWKSet(jwks), fingerprint, fetchedAt: clock.monotonic() };
+      const select = createLocalJWKSet(jwks);
+      const changed = fingerprint !== keys?.fingerprint;
+      const version = (keys?.version ?? 0) + (changed ? 1 : 0);
+      keys = { version, select, fingerprint, fetchedAt: clock.monotonic() };
       failing = false;
+      if (changed) logger.info({ issuer, keys: jwks.keys.map(({ kid }) => kid) }, 'the issuer has new keys');
     } catch (error) {
       failing = true;
       const left = Math.max(0, KEYS_MAX_AGE_MS - age());
@@ -77,18 +76,22 @@ export function issuerKeys(issuer: string, clock: Clock, logger: Logger): Issuer
     return fetching;
   }
 
+  function usable(): boolean {
+    if (age() >= KEYS_REFRESH_MS) void refresh();
+    return age() < KEYS_MAX_AGE_MS;
+  }
+
   async function ready(): Promise<boolean> {
     // While the provider is out of reach its last keys serve, and nobody waits for another attempt.
     if (age() >= (failing ? KEYS_MAX_AGE_MS : KEYS_FRESH_MS)) await refresh();
-    else if (age() >= KEYS_REFRESH_MS) void refresh();
-    return age() < KEYS_MAX_AGE_MS;
+    return usable();
   }
 
   return {
     get version() {
-      return version;
+      return keys?.version ?? 0;
     },
-    usable: () => age() < KEYS_MAX_AGE_MS,
+    usable,
     ready,
     async candidates(header) {
       if (!(await ready()) || keys === undefined) return undefined;

@@ -133,6 +133,27 @@ describe('an issuer that cannot be reached', () => {
     expect(await identity.authenticate(bearer(await back.accessToken()))).toHaveProperty('principal');
   });
 
+  test('at the start is asked again by health checks alone', async () => {
+    const gone = await start();
+    await gone[Symbol.asyncDispose]();
+    const identity = door(trusted(gone));
+    await identity.prepare();
+    expect(identity.health().ok).toBe(false);
+    await using _back = await start({ port: Number(new URL(gone.issuer).port) });
+    identity.clock.pass(KEYS_COOL_DOWN_MS);
+    await expect.poll(() => identity.health().ok).toBe(true);
+  });
+
+  test('does not take the broker from the people of another', async () => {
+    await using there = await start();
+    const gone = await start();
+    await gone[Symbol.asyncDispose]();
+    const identity = door(trusted(gone, { name: 'gone' }), trusted(there, { name: 'there' }));
+    await identity.prepare();
+    expect(identity.health()).toEqual({ ok: true, detail: `no keys of ${gone.issuer}` });
+    expect(await identity.authenticate(bearer(await there.accessToken()))).toHaveProperty('principal');
+  });
+
   test('later is stood in for by its last keys, until they are too old', async () => {
     const provider = await start();
     const identity = door(trusted(provider));
