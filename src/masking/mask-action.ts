@@ -3,7 +3,7 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Json } from '../core/json.ts';
 import { base32 } from './base32.ts';
-import type { MaskDeclaration } from './mask-declaration.ts';
+import type { PathMaskDeclaration } from './mask-declaration.ts';
 
 /** The value's place is to be left out of what leaves. */
 export const REMOVED = Symbol('removed');
@@ -23,7 +23,7 @@ const HIDDEN = '****';
 const HASH_BYTES = 10;
 
 /** `key` is the deployment's: equal values give equal hashes under it, and nobody without it can try values out. */
-export function maskAction(declaration: MaskDeclaration, key: KeyObject): MaskAction {
+export function maskAction(declaration: PathMaskDeclaration, key: KeyObject): MaskAction {
   switch (declaration.with) {
     case 'remove':
       return { name: 'remove', strength: 5, apply: () => REMOVED };

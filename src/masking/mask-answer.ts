@@ -5,6 +5,7 @@ import { WithheldError } from '../core/errors.ts';
 import { Masked } from '../core/evidence.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import type { ToolAnswer } from '../core/tool.ts';
+import { DetectorPass, type ActiveDetector } from './detector-pass.ts';
 import { MAX_CONTENT_BLOCKS, MAX_RESULT_CHARACTERS } from './limits.ts';
 import { REMOVED } from './mask-action.ts';
 import { maskDocument, type Findings, type MaskedJson, type WalkedMask } from './mask-walk.ts';
@@ -17,13 +18,21 @@ export interface AnswerMask extends WalkedMask {
   readonly mustMatch: boolean;
 }
 
+/** All masks of a tool. */
+export interface CompiledMasks {
+  /** Where the paths start. */
+  readonly start: PathState;
+  readonly paths: readonly AnswerMask[];
+  readonly detectors: readonly ActiveDetector[];
+}
+
 /** What an error's text becomes where it is not JSON, so that no mask can be applied to it. */
 const ERROR_WITHOUT_TEXT = 'The system behind this tool reported an error. Its text could not be shown safely.';
 
 /** Throws WithheldError in any doubt. */
-export function maskAnswer(answer: ToolAnswer, start: PathState, masks: readonly AnswerMask[]): Masked {
+export function maskAnswer(answer: ToolAnswer, masks: CompiledMasks): Masked {
   try {
-    return new AnswerMasking(start, masks).mask(answer);
+    return new AnswerMasking(masks).mask(answer);
   } catch (cause) {
     if (cause instanceof WithheldError) throw cause;
     // A value of the backend's may stand in the error's message: only its kind is told.
@@ -36,19 +45,27 @@ class AnswerMasking {
   readonly #start: PathState;
   readonly #masks: readonly AnswerMask[];
   readonly #findings: Findings;
+  readonly #detected: Record<string, number> = {};
+  readonly #detectors: DetectorPass;
   #characters = 0;
 
-  constructor(start: PathState, masks: readonly AnswerMask[]) {
+  constructor({ start, paths, detectors }: CompiledMasks) {
     this.#start = start;
-    this.#masks = masks;
-    this.#findings = { taken: masks.map(() => 0), found: masks.map(() => false) };
+    this.#masks = paths;
+    this.#findings = { taken: paths.map(() => 0), found: paths.map(() => false) };
+    this.#detectors = new DetectorPass(detectors, this.#detected);
   }
 
   mask(answer: ToolAnswer): Masked {
     const isError = answer.isError ?? false;
-    const structured = answer.structured === undefined ? undefined : this.#document(answer.structured);
     const content: Json[] = [];
-    if (structured !== undefined && structured !== REMOVED) content.push(textBlock(this.#text(structured)));
+    let structured = answer.structured === undefined ? REMOVED : this.#document(answer.structured);
+    if (structured !== REMOVED) {
+      const text = this.#text(structured);
+      const masked = this.#detectors.value(structured, text);
+      content.push(textBlock(masked === structured ? text : this.#text(masked)));
+      structured = masked;
+    }
     const blocks = answer.content ?? [];
     if (blocks.length > MAX_CONTENT_BLOCKS) {
       throw new WithheldError(`the result has more than ${String(MAX_CONTENT_BLOCKS)} content blocks`);
@@ -59,7 +76,7 @@ class AnswerMasking {
     }
     if (!isError) this.#demandMatches();
     return Masked.through({
-      structured: isJsonObject(structured) ? structured : undefined,
+      structured: structured !== REMOVED && isJsonObject(structured) ? structured : undefined,
       content,
       isError,
       counts: this.#counts(),
@@ -97,6 +114,11 @@ class AnswerMasking {
   #textOf(text: Json | undefined, structured: JsonObject | undefined, isError: boolean): string | undefined {
     if (typeof text !== 'string') throw new WithheldError('the text of a content block is not a string');
     this.#measure(text);
+    const left = this.#pathsOf(text, structured, isError);
+    return left === undefined ? undefined : this.#detectors.text(left);
+  }
+
+  #pathsOf(text: string, structured: JsonObject | undefined, isError: boolean): string | undefined {
     if (structured === undefined && this.#masks.length === 0) return text;
     const value = parseJsonText(text);
     if (value === undefined || typeof value !== 'object') return this.#prose(text, isError);
@@ -121,11 +143,12 @@ class AnswerMasking {
       if (value === undefined) continue;
       if (typeof value !== 'string') throw new WithheldError(`\`${name}\` of a content block is not a string`);
       this.#measure(value);
-      kept[name] = changeParameters(value, (parameter, given) => {
+      const left = changeParameters(value, (parameter, given) => {
         const masked = this.#document({ [parameter]: given });
         const left = isJsonObject(masked) ? masked[parameter] : undefined;
         return typeof left === 'string' ? left : undefined;
       });
+      kept[name] = this.#detectors.text(left);
     }
     return kept;
   }
@@ -152,7 +175,7 @@ class AnswerMasking {
   }
 
   #counts(): Record<string, number> {
-    const counts: Record<string, number> = {};
+    const counts: Record<string, number> = { ...this.#detected };
     for (const [index, { path }] of this.#masks.entries()) {
       const taken = this.#findings.taken[index] ?? 0;
       if (taken > 0) counts[path] = (counts[path] ?? 0) + taken;

@@ -8,7 +8,16 @@ import { parseJsonPath, JsonPathError, type JsonPath } from './json-path.ts';
 import { MAX_SELECTORS } from './limits.ts';
 import { maskAction } from './mask-action.ts';
 import { maskAnswer, type AnswerMask } from './mask-answer.ts';
-import { maskDeclaration, type MaskDeclaration } from './mask-declaration.ts';
+import {
+  maskDeclaration,
+  type DetectorDeclaration,
+  type MaskDeclaration,
+  type PathMaskDeclaration,
+} from './mask-declaration.ts';
+import type { ActiveDetector } from './detector-pass.ts';
+import type { DetectorName } from './detector.ts';
+import { DETECTORS } from './detectors.ts';
+import { schemaAfterDetectors } from './schema-after-detectors.ts';
 import { PathAutomaton } from './path-automaton.ts';
 import { schemaAfterMasks } from './schema-after-masks.ts';
 
@@ -31,11 +40,15 @@ export function maskCompiler(options: MaskCompilerOptions): MaskCompiler<MaskDec
 function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: KeyObject): Mask {
   const masks: AnswerMask[] = [];
   const paths: JsonPath[] = [];
+  const detectors = activeDetectors(declared.map(({ declaration }) => declaration));
   let selectors = 0;
+  let broken = false;
   for (const declaredMask of declared) {
     const { declaration } = declaredMask;
+    if ('detect' in declaration) continue;
     const path = parsed(declaration);
     if (path instanceof JsonPathError) {
+      broken = true;
       declaredMask.report('path', `this is not a JSONPath (RFC 9535): ${path.message}`, {
         offset: path.offset,
         hint: 'A path starts at `$`: `$.rows[*].email`, `$..password`, `$.items[?@.kind == "card"].number`.',
@@ -44,39 +57,57 @@ function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: Ke
     }
     selectors += path.segments.reduce((sum, segment) => sum + segment.selectors.length, 0);
     if (selectors > MAX_SELECTORS) {
-      declaredMask.report('path', `the mask paths of one tool may have ${String(MAX_SELECTORS)} selectors at most`);
+      broken = true;
+      declaredMask.report('path', `the mask paths of one tool may have ${MAX_SELECTORS} selectors at most`);
     }
     paths.push(path);
     const action = maskAction(declaration, hashKey);
     masks.push({ path: path.text, mustMatch: declaration.mustMatch ?? false, action });
   }
-  const { start } = new PathAutomaton(
-    paths,
-    masks.map(({ action }) => action.strength),
-  );
-  const described = masks.map(({ path, action }) => ({ path, action: action.name }));
-  if (paths.length < declared.length || selectors > MAX_SELECTORS) {
-    // Reported, so never served; were it served all the same, nothing would leave.
-    const apply = (): never => {
-      throw new WithheldError('a mask of this tool did not compile');
-    };
-    return { apply, describe: () => described };
-  }
-  return { apply: (answer) => maskAnswer(answer, start, masks), describe: () => described };
+  const strengths = masks.map(({ action }) => action.strength);
+  const compiled = { start: new PathAutomaton(paths, strengths).start, paths: masks, detectors };
+  const described = [
+    ...masks.map(({ path, action }) => ({ path, action: action.name })),
+    ...detectors.map(({ detector, mode }) => ({ path: `detect ${detector.name}`, action: mode })),
+  ];
+  return {
+    apply: (answer) => {
+      // Reported, so never served; were it served all the same, nothing would leave.
+      if (broken) throw new WithheldError('a mask of this tool did not compile');
+      return maskAnswer(answer, compiled);
+    },
+    describe: () => described,
+  };
 }
 
 function schemaAfter(declared: readonly DeclaredMask<MaskDeclaration>[], before: JsonSchema): JsonSchema | undefined {
+  const declarations = declared.map(({ declaration }) => declaration);
+  const pathMasks = declarations.filter((declaration) => 'path' in declaration);
   const paths: JsonPath[] = [];
-  for (const { declaration } of declared) {
+  for (const declaration of pathMasks) {
     const path = parsed(declaration);
     if (path instanceof JsonPathError) return undefined;
     paths.push(path);
   }
-  const removes = declared.map(({ declaration }) => declaration.with === 'remove');
-  return schemaAfterMasks(before, new PathAutomaton(paths, []).start, removes);
+  const removes = pathMasks.map((declaration) => declaration.with === 'remove');
+  const detected = schemaAfterDetectors(before, activeDetectors(declarations));
+  return schemaAfterMasks(detected, new PathAutomaton(paths, []).start, removes);
 }
 
-function parsed(declaration: MaskDeclaration): JsonPath | JsonPathError {
+/** Secrets never leave unless a declaration says so; of several about one detector the last counts. */
+function activeDetectors(declarations: readonly MaskDeclaration[]): ActiveDetector[] {
+  const modes = new Map<DetectorName, DetectorDeclaration['with']>([['secrets', 'mask']]);
+  for (const declaration of declarations) {
+    if (!('detect' in declaration)) continue;
+    for (const name of declaration.detect) modes.set(name, declaration.with);
+  }
+  return DETECTORS.flatMap((detector) => {
+    const mode = modes.get(detector.name) ?? 'off';
+    return mode === 'off' ? [] : [{ detector, mode }];
+  });
+}
+
+function parsed(declaration: PathMaskDeclaration): JsonPath | JsonPathError {
   try {
     return parseJsonPath(declaration.path);
   } catch (cause) {

@@ -1,5 +1,6 @@
 // One item of a `mask:` list, as policy files write it. Part of the published JSON Schema.
 import { z } from 'zod';
+import { DETECTOR_NAMES } from './detector.ts';
 import { MAX_KEPT_CHARACTERS, MAX_PATH_CHARACTERS } from './limits.ts';
 
 const path = z
@@ -47,9 +48,21 @@ export const maskDeclaration = z
         mustMatch,
       })
       .describe('Replace what the path selects by a keyed hash.'),
+    z
+      .strictObject({
+        detect: z.array(z.enum(DETECTOR_NAMES)).min(1).describe('What to look for in everything that paths leave.'),
+        with: z
+          .enum(['mask', 'withhold', 'report', 'off'])
+          .describe('Replace what is found, withhold the whole result, only count it in the log, or do not look.'),
+      })
+      .describe(
+        'Look for forms of text wherever they stand. Secrets are masked unless this says otherwise; the last word on a detector counts.',
+      ),
   ])
   .describe(
     'What to hide from the agent, and how. Where several masks meet, remove beats redact beats hash beats keep-*.',
   );
 
 export type MaskDeclaration = z.infer<typeof maskDeclaration>;
+export type PathMaskDeclaration = Extract<MaskDeclaration, { path: string }>;
+export type DetectorDeclaration = Exclude<MaskDeclaration, PathMaskDeclaration>;

@@ -52,6 +52,7 @@ describe('a mask declaration', () => {
       { path: '$.a', action: 'redact' },
       { path: '$.b', action: 'redact [salary]' },
       { path: '$.c', action: 'keep-first 2' },
+      { path: 'detect secrets', action: 'mask' },
     ]);
   });
 });

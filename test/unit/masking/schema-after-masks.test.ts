@@ -33,12 +33,42 @@ const itemsOf = (schema: JsonSchema | undefined): JsonObject =>
   ((schema?.['properties'] as JsonObject)['rows'] as JsonObject)['items'] as JsonObject;
 
 describe('the schema after masks', () => {
+  const unlooked = { detect: ['secrets'], with: 'off' };
+
   it('is the same where there are none', () => {
-    expect(schemaAfter(rows)).toBe(rows);
+    expect(schemaAfter(rows, unlooked)).toBe(rows);
+  });
+
+  it('promises no form of a string that a detector may change, but a choice it leaves alone', () => {
+    const before: JsonSchema = {
+      type: 'object',
+      properties: {
+        email: { type: 'string', format: 'email', description: 'Where to write' },
+        plan: { enum: ['free', 'pro'] },
+        contact: { enum: ['sales@example.com'] },
+        card: { type: 'integer' },
+        either: { oneOf: [{ type: 'string', maxLength: 3 }, { type: 'null' }] },
+      },
+      required: ['email'],
+      additionalProperties: false,
+    };
+    const after = schemaAfter(before, { detect: ['email', 'card'], with: 'mask' });
+    expect(after).toEqual({
+      type: 'object',
+      properties: {
+        email: { type: 'string', description: 'Where to write' },
+        plan: { enum: ['free', 'pro'] },
+        contact: {},
+        card: { anyOf: [{ type: 'integer' }, { type: 'string' }] },
+        either: { anyOf: [{ type: 'string' }, { type: 'null' }] },
+      },
+      required: ['email'],
+      additionalProperties: false,
+    });
   });
 
   it('has a string where a number is masked, with its title kept', () => {
-    const items = itemsOf(schemaAfter(rows, { path: '$.rows[*].id', with: 'keep-last', count: 1 }));
+    const items = itemsOf(schemaAfter(rows, { path: '$.rows[*].id', with: 'keep-last', count: 1 }, unlooked));
     expect(items['properties']).toMatchObject({ id: { type: 'string', title: 'Number' }, email: { format: 'email' } });
   });
 
@@ -68,8 +98,8 @@ describe('the schema after masks', () => {
     const ajv = new Ajv2020({ strict: false, formats: { email: true } });
     const satisfies = ajv.compile(rows);
     const row = fc.record({
-      id: fc.integer(),
-      email: fc.constantFrom('a@b.test', '{"id":1}'),
+      id: fc.oneof(fc.integer(), fc.constant(4242424242424242)),
+      email: fc.constantFrom('a@b.test', '{"id":1}', 'x'),
       tags: fc.array(fc.integer(), { maxLength: 3 }),
     });
     const path = fc.constantFrom(
@@ -95,7 +125,10 @@ describe('the schema after masks', () => {
       { with: 'hash' },
       { with: 'keep-last', count: 2 },
     );
-    const mask = fc.tuple(path, action).map(([at, how]) => ({ path: at, ...how }));
+    const mask = fc.oneof(
+      { weight: 3, arbitrary: fc.tuple(path, action).map(([at, how]) => ({ path: at, ...how })) },
+      { weight: 1, arbitrary: fc.constantFrom('card', 'email').map((name) => ({ detect: [name], with: 'mask' })) },
+    );
     fc.assert(
       fc.property(fc.array(row, { minLength: 1, maxLength: 3 }), fc.array(mask, { maxLength: 3 }), (value, masks) => {
         expect(satisfies({ rows: value })).toBe(true);
