@@ -61,7 +61,7 @@ afterAll(() => {
 async function sallyport(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return run(join(application, 'node_modules/.bin/sallyport'), args, { cwd: application, env }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => error,
+    (error: unknown) => error as { code: number; stdout: string; stderr: string },
   );
 }
 
@@ -71,7 +71,7 @@ test('it says its version', async () => {
 });
 
 test('it checks the policy files that come with it', async () => {
-  const { code, stdout, stderr } = await sallyport('check', join(installed, 'policies'));
+  const { code, stdout, stderr } = await sallyport('check', join(installed, 'dist/policies'));
   expect({ code, output: stdout + stderr }).toMatchObject({ code: 0 });
 });
 

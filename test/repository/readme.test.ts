@@ -1,0 +1,112 @@
+// The README does as it says: its commands run, its snippet is the tested example, its tables name what there is.
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { prepareShop } from '../../src/demo/shop-postgres.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const readme = readFileSync(resolve(root, 'README.md'), 'utf8');
+
+/** Exit code of each command that is run here as written. */
+const RUN: Readonly<Record<string, number>> = {
+  'sallyport check policies': 0,
+  'sallyport check policies --connect': 0,
+  'sallyport explain --as ada --groups support refund_order order_id=1 amount=80': 3,
+};
+/** Commands that other tests run, or that run these tests. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'npm ci': '.ci/run',
+  'npm test': '.ci/run',
+  'npm run demo': 'test/e2e/demo.test.ts',
+  'sallyport serve': 'test/e2e/serve.test.ts',
+  'npm run bench': 'bench/call.ts measures, and fails nothing',
+};
+
+/** Texts of the fenced blocks of one language. */
+function blocks(language: string): string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text]) => text!);
+}
+
+async function sallyport(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; output: string }> {
+  return promisify(execFile)(process.execPath, ['src/main.ts', ...args], {
+    cwd: root,
+    env: { ...process.env, NO_COLOR: '1', ...env },
+  }).then(
+    ({ stdout, stderr }) => ({ code: 0, output: stdout + stderr }),
+    (error: unknown) => {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+      return { code, output: stdout + stderr };
+    },
+  );
+}
+
+const commands = blocks('sh').flatMap((block) => block.trim().split('\n'));
+
+test('every command of the README is run', () => {
+  expect(new Set(commands)).toEqual(new Set([...commands.filter((line) => line in ELSEWHERE), ...Object.keys(RUN)]));
+});
+
+describe('commands run as written', () => {
+  let database: TestDatabase;
+  let env: Record<string, string>;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    const shop = await prepareShop(database.adminUrl, { adminLogin: `${database.name}_admin` });
+    env = {
+      SHOP_DATABASE_URL: shop.databaseUrl,
+      SHOP_ADMIN_URL: shop.adminUrl,
+      OIDC_ISSUER: 'https://id.example.com',
+      SALLYPORT_URL: 'http://127.0.0.1:8931/mcp',
+    };
+  });
+  afterAll(() => database[Symbol.asyncDispose]());
+
+  test.each(Object.entries(RUN))('%s', async (command, code) => {
+    const result = await sallyport(command.split(' ').slice(1), env);
+    expect(result, result.output).toMatchObject({ code });
+  });
+});
+
+test('the snippet is the tested example', () => {
+  expect(blocks('ts')).toEqual([readFileSync(resolve(root, 'examples/agents-sdk/main.ts'), 'utf8')]);
+});
+
+test('the table of commands is that of the program', async () => {
+  const { output } = await sallyport(['--help']);
+  const offered = [...output.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name).filter((name) => name !== 'help');
+  const documented = [...readme.matchAll(/^\| `.*/gm)].flatMap(([row]) => {
+    const cell = row.split(' | ')[0]!;
+    return [...cell.matchAll(/`([a-z]+)[ `]/g)].map(([, name]) => name);
+  });
+  expect(offered.length).toBeGreaterThan(4);
+  expect(offered.filter((name) => !documented.includes(name))).toEqual([]);
+});
+
+test('every key of policy files is explained', () => {
+  const explained = new Set(readme.match(/[A-Za-z]+/g));
+  const keys = propertyNames(JSON.parse(readFileSync(resolve(root, 'policies/schema.json'), 'utf8')));
+  expect(keys.size).toBeGreaterThan(20);
+  expect([...keys].filter((key) => !explained.has(key) && !JSON_SCHEMA.has(key))).toEqual([]);
+});
+
+/** What an `input` takes over from JSON Schema, and the README names as that. */
+const JSON_SCHEMA = new Set(
+  (
+    'enum format pattern minLength maxLength examples minimum maximum exclusiveMinimum exclusiveMaximum ' +
+    'multipleOf items minItems maxItems uniqueItems properties'
+  ).split(' '),
+);
+
+/** Names of declared properties, at any depth. */
+function propertyNames(schema: unknown): Set<string> {
+  if (typeof schema !== 'object' || schema === null) return new Set();
+  const { properties = {}, ...rest } = schema as { properties?: Record<string, unknown> };
+  const parts = [...Object.values(properties), ...Object.values(rest)];
+  return new Set([...Object.keys(properties), ...parts.flatMap((part) => [...propertyNames(part)])]);
+}
