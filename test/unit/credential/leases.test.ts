@@ -6,17 +6,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Clock } from '../../../src/core/clock.ts';
 import type { CredentialProvider } from '../../../src/core/credential.ts';
 import { CredentialError, StoreError } from '../../../src/core/errors.ts';
-import { Permit, type Intent } from '../../../src/core/evidence.ts';
+import type { Intent } from '../../../src/core/evidence.ts';
 import type { Log } from '../../../src/core/log.ts';
-import { Principal } from '../../../src/core/principal.ts';
+import type { Principal } from '../../../src/core/principal.ts';
 import type { Store } from '../../../src/core/store.ts';
 import type { BackendRef } from '../../../src/core/tool.ts';
-import { uuidv7 } from '../../../src/core/uuid.ts';
 import { createLeases, type RunningLeases } from '../../../src/credential/leases.ts';
 import { createLog } from '../../../src/log/log.ts';
 import { loadKeys } from '../../../src/store/keys.ts';
 import { createLeaseRecords } from '../../../src/store/lease-records.ts';
 import { openSqliteStore } from '../../../src/store/sqlite-store.ts';
+import { permittedIntent, principalOf } from '../../support/permitted-intent.ts';
 import { openShop, type TestShop } from '../../support/postgres-shop.ts';
 
 interface LeaseEntry {
@@ -100,38 +100,10 @@ function backendOf(
   };
 }
 
-function principalOf(subject: string, expiresAt = Date.now() + 3_600_000): Principal {
-  return Principal.verified({
-    issuer: 'https://issuer.example',
-    subject,
-    actor: 'agent',
-    groups: [],
-    scopes: [],
-    claims: {},
-    expiresAt,
-  });
-}
-
 const robot = principalOf('robot');
 
-async function intentOf({ principal = robot, session = 'session-1' } = {}): Promise<Intent> {
-  const id = uuidv7(Date.now());
-  const invocation = { id, session, principal, tool: 'tool', arguments: {}, arrivedAt: Date.now() };
-  const decision = { effect: 'allow', reason: 'rule_matched', rules: ['r'], policyVersion: 'v' } as const;
-  const { issuer, subject, actor } = principal;
-  const body = {
-    type: 'intent',
-    invocation: id,
-    session,
-    principal: { issuer, subject, actor },
-    tool: 'tool',
-    policy: 'v',
-    backend: 'shop',
-    digest: id,
-    decision,
-  } as const;
-  return log.intent(Permit.allowed(invocation, decision), body, {});
-}
+const intentOf = (of: { principal?: Principal; session?: string } = {}): Promise<Intent> =>
+  permittedIntent(log, { principal: robot, ...of });
 
 const acquire = async (of: { principal?: Principal; session?: string } = {}, from = leases, at = backend) =>
   from.acquire(await intentOf(of), at, new AbortController().signal);
