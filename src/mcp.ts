@@ -11,7 +11,7 @@ import {
   type Tool as AdvertisedTool,
 } from '@modelcontextprotocol/server';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
-import type { Broker, Reply } from './core/broker.ts';
+import type { Broker, Call, Reply } from './core/broker.ts';
 import { REFUSALS } from './core/errors.ts';
 import type { Masked } from './core/evidence.ts';
 import type { JsonObject } from './core/json.ts';
@@ -59,32 +59,49 @@ export function createMcpServer(
     logger.debug({ err: error }, 'an MCP exchange had an error');
   };
 
-  server.setRequestHandler('tools/list', async (_request, context) => {
-    const { principal } = await identify(context);
-    return { tools: broker.list(principal).map(advertised) };
-  });
+  /** The SDK tells callers the message of whatever is thrown: only what was meant for them may be. */
+  async function told<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof ProtocolError) throw error;
+      logger.error({ err: error }, 'the broker failed in an MCP request');
+      throw new ProtocolError(ProtocolErrorCode.InternalError, REFUSALS.internal.words);
+    }
+  }
 
-  server.setRequestHandler('tools/call', async (request, context) => {
-    const caller = await identify(context);
-    const reply = await broker
-      .invoke({
+  server.setRequestHandler('tools/list', (_request, context) =>
+    told(async () => {
+      const { principal } = await identify(context);
+      return { tools: broker.list(principal).map(advertised) };
+    }),
+  );
+
+  server.setRequestHandler('tools/call', (request, context) =>
+    told(async () => {
+      const caller = await identify(context);
+      const call: Call = {
         principal: caller.principal,
         sessionLabel: sessionLabelOf(request.params._meta) ?? caller.sessionLabel,
         tool: request.params.name,
         arguments: (request.params.arguments ?? {}) as JsonObject,
         signal: caller.signal,
         identifyMs: caller.identifyMs,
-      })
-      .catch((error: unknown) => {
-        logger.error({ err: error, tool: request.params.name }, 'the broker failed in a call');
-        return undefined;
+      };
+      let reply: Reply;
+      try {
+        reply = await broker.invoke(call);
+      } catch (error) {
+        // A result, because the model is shown no JSON-RPC error.
+        logger.error({ err: error, tool: call.tool }, 'the broker failed in a call');
+        return errorResult(REFUSALS.internal.words);
+      }
+      caller.onDelivered(() => {
+        reply.delivered();
       });
-    if (reply === undefined) return errorResult(REFUSALS.internal.words);
-    caller.onDelivered(() => {
-      reply.delivered();
-    });
-    return toResult(reply);
-  });
+      return toResult(reply);
+    }),
+  );
 
   return server;
 }

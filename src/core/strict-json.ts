@@ -15,7 +15,7 @@ export type StrictJson =
 /**
  * Parses JSON (RFC 8259), and refuses: a key that stands twice in one object; nesting deeper than `maxDepth`;
  * whole numbers beyond ±(2^53−1), unless written with an exponent; numbers beyond the range of a double; strings with
- * half a surrogate pair, which RFC 8785 cannot write. A `__proto__` key becomes an ordinary own property.
+ * half a surrogate pair, which RFC 8785 cannot write; `__proto__` as a key, which some readers drop and some obey.
  */
 export function parseStrictJson(text: string, limits: StrictJsonLimits): StrictJson {
   let value: Json;
@@ -53,6 +53,7 @@ function findFault(text: string, limits: StrictJsonLimits): Fault | undefined {
         const string = escaped ? (JSON.parse(text.slice(at, close + 1)) as string) : text.slice(at + 1, close);
         if (escaped && !string.isWellFormed()) return { position: at, reason: HALF_A_PAIR };
         if (isKey && keys !== undefined) {
+          if (string === '__proto__') return { position: at, reason: 'a key is "__proto__"' };
           if (keys.has(string)) return { position: at, reason: 'a key stands twice in one object' };
           keys.add(string);
         }

@@ -151,6 +151,20 @@ describe('a reply', () => {
     expect(answer.text).not.toContain('hunter2');
   });
 
+  it('says nothing of a fault in listing tools either', async () => {
+    const broker = new ScriptedBroker({});
+    broker.list = () => {
+      throw new Error('password=hunter2');
+    };
+    await using edge = await startHttpEdge(broker);
+    const answer = await send(edge.url, { body: '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' });
+    expect(answer.json).toMatchObject({
+      id: 1,
+      error: { code: -32603, message: expect.stringContaining('operator') as string },
+    });
+    expect(answer.text).not.toContain('hunter2');
+  });
+
   it('carries an error’s text alone, which no output schema is held to', async () => {
     const broker = new ScriptedBroker({
       failed: {
@@ -162,6 +176,19 @@ describe('a reply', () => {
     const { json } = await send(edge.url, { body: legacyCall(1, 'failed') });
     expect(json).toMatchObject({ result: { isError: true, ...text('{"y":1}').result } });
     expect(json).not.toHaveProperty('result.structuredContent');
+  });
+});
+
+describe('arguments', () => {
+  it('reach the broker as they were sent, whatever their names', async () => {
+    const broker = new ScriptedBroker({ any: { run: () => ({}) } });
+    await using edge = await startHttpEdge(broker);
+    const args = '{"constructor":2,"10":0,"nested":{"toString":3},"list":[1,null,{"b":"ü"}]}';
+    const modern = modernCall(2, 'any');
+    await send(edge.url, { body: legacyCall(1, 'any').replace('{}', args) });
+    await send(edge.url, { ...modern, body: String(modern.body).replace('"arguments":{}', `"arguments":${args}`) });
+    const sent: unknown = JSON.parse(args);
+    expect(broker.calls.map((call) => call.arguments)).toEqual([sent, sent]);
   });
 });
 
