@@ -99,7 +99,12 @@ const byClientCredentials = common
     error: 'or tokenUrl must be given, and not both',
   });
 
-export interface CheckedOptions extends z.output<typeof common> {
+export interface CheckedOptions {
+  readonly url: string;
+  readonly session?: BrokerOptions['session'] | undefined;
+  readonly timeoutMs: number;
+  readonly allowInsecureHttp: boolean;
+  readonly server?: BrokerOptions['server'] | undefined;
   /** Where tokens come from. */
   readonly tokens: OwnTokenOptions['token'] | ClientCredentials;
 }

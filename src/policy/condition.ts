@@ -1,9 +1,9 @@
 // A rule's `when`: a CEL expression, parsed once, evaluated for each call it may concern.
-import { celEnv, isCelError, parse, plan, type CelInput, type CelResult } from '@bufbuild/cel';
+import { celEnv, isCelError, parse, plan, type CelEnv, type CelInput, type CelResult } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
 
 /** CEL's standard functions, and those on strings. */
-export const environment = celEnv({ funcs: strings });
+export const environment: CelEnv = celEnv({ funcs: strings });
 
 export type Expression = ReturnType<typeof parse>['expr'];
 type Evaluate = (variables: Readonly<Record<string, CelInput>>) => CelResult;
