@@ -9,7 +9,7 @@ export interface Keys {
   /** HMAC-SHA-256 of the `hash` mask. */
   readonly hashMask: KeyObject;
   /** Ed25519, sign checkpoints; newest first. */
-  readonly checkpoint: readonly SigningKey[];
+  readonly checkpoint: readonly [SigningKey, ...SigningKey[]];
 }
 
 /** Keys by id; the current one seals, each opens. The id is the first eight hex digits of the key's SHA-256. */

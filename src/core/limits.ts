@@ -50,3 +50,15 @@ export const IDLE_CONNECTION_MS = 75_000;
 export const STORE_QUEUE_MAX_BYTES = 64 * 1_048_576;
 /** How often overdue changes are given up, and a store that failed is asked whether it has recovered. */
 export const STORE_PROBE_MS = 250;
+/** Between two checkpoints: half of the second within which the last entry must be covered. */
+export const CHECKPOINT_INTERVAL_MS = 500;
+/** An agent must not be able to flood a person with requests. */
+export const MAX_PENDING_APPROVALS_PER_PRINCIPAL = 20;
+/** Waiters look at their approval this often, should no sign of a change reach them. */
+export const APPROVAL_LOOK_MS = 1_000;
+/** How often a broker asks the store which approvals have changed, while anybody waits. */
+export const APPROVAL_POLL_MS = 100;
+/** Clients of the 2025 era give a call 60 s by default, and must have their answer before that. */
+export const LEGACY_PATIENCE_MS = 55_000;
+/** Clients of the 2026 era give each round of a call 60 s by default. */
+export const ROUND_MS = 50_000;

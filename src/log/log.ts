@@ -16,10 +16,10 @@ export function createLog({ store, broker }: LogOptions): Log {
   return {
     append: (entries, statements = []) => store.commit({ entries: entries.map(stamp), statements }),
 
-    intent: async (permit, body, payloads, statements = []) => {
+    intent: async (permit, body, payloads, { statements = [], entries = [] } = {}) => {
       if (body.invocation !== permit.invocation.id)
         throw new TypeError('the intent is not of the permitted invocation');
-      const [seq] = await store.commit({ entries: [stamp({ body, payloads })], statements });
+      const [seq] = await store.commit({ entries: [stamp({ body, payloads }), ...entries.map(stamp)], statements });
       if (seq === undefined) throw new StoreError('the store gave the intent no number');
       return Intent.recorded(permit, seq);
     },

@@ -1,17 +1,11 @@
 // A growing Merkle tree, kept in tiles: runs of 16 hashes. A tile of level L holds roots of full subtrees of 16^L leaves;
 // tiles of level 0 are the leaf hashes themselves, which stand in the entries. Pure.
+import type { TreeTile } from '../core/log-tree.ts';
 import { nodeHash, rootOfPeaks } from './merkle.ts';
 
 export const TILE_WIDTH = 16;
 const TILE_HEIGHT = 4;
 const HASH_BYTES = 32;
-
-/** Up to 16 hashes, side by side. Only the last tile of a level may be part full; it grows. */
-export interface Tile {
-  readonly level: number;
-  readonly index: number;
-  readonly hashes: Uint8Array;
-}
 
 /** Where tiles are read from: the hashes that are there, at least those of the tree's size. */
 export type ReadTile = (level: number, index: number) => Promise<Uint8Array>;
@@ -21,7 +15,7 @@ export class GrowingTree {
   #size = 0;
   /** By level, the hashes of its last tile, fewer than 16. */
   readonly #edge: Buffer[][] = [];
-  #changed = new Map<string, Tile>();
+  #changed = new Map<string, TreeTile>();
 
   get size(): number {
     return this.#size;
@@ -59,7 +53,7 @@ export class GrowingTree {
   }
 
   /** The tiles of level 1 and above that changed since it was last asked. */
-  takeChanged(): readonly Tile[] {
+  takeChanged(): readonly TreeTile[] {
     const changed = [...this.#changed.values()];
     this.#changed = new Map();
     return changed;

@@ -37,7 +37,7 @@ export async function loadKeys(directory: string): Promise<Keys> {
     digest: secretKey(digest[0]),
     payload: keyRing(payload),
     hashMask: secretKey(hashMask[0]),
-    checkpoint: checkpoint.map(signingKey),
+    checkpoint: [signingKey(checkpoint[0]), ...checkpoint.slice(1).map(signingKey)],
   };
 }
 
@@ -45,6 +45,16 @@ export async function loadKeys(directory: string): Promise<Keys> {
 export async function readPayloadKeys(directory: string): Promise<KeyRing | undefined> {
   try {
     return keyRing(await read(join(directory, 'payload.key')));
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The keys that sign checkpoints, for verifying; undefined where there are none. Makes nothing. */
+export async function readCheckpointKeys(directory: string): Promise<readonly SigningKey[] | undefined> {
+  try {
+    return (await read(join(directory, 'checkpoint.key'))).map(signingKey);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

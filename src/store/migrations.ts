@@ -32,6 +32,33 @@ export const MIGRATIONS: readonly Migration[] = [
         id text primary key, started_at {integer} not null, heartbeat_at {integer} not null, stopped_at {integer})`,
     ],
   },
+  {
+    id: 2,
+    statements: [
+      `create table tiles (
+        level {integer} not null, position {integer} not null, hashes {bytes} not null, primary key (level, position))`,
+      `create table checkpoints (size {integer} primary key, note text not null)`,
+    ],
+  },
+  {
+    id: 3,
+    statements: [
+      `create table approvals (
+        id text primary key, digest text not null,
+        state text not null check (state in ('pending', 'approved', 'denied', 'expired', 'cancelled', 'used')),
+        principal_key text not null, principal text not null, session text not null, tool text not null,
+        backend text not null, invocation text not null, policy text not null, requirements text not null,
+        requested_at {integer} not null, expires_at {integer} not null, decided_at {integer},
+        waiter text, used_by text)`,
+      `create unique index approvals_open on approvals (digest) where state in ('pending', 'approved')`,
+      `create index approvals_pending on approvals (principal_key) where state = 'pending'`,
+      `create index approvals_overdue on approvals (expires_at) where state in ('pending', 'approved')`,
+      `create table reviews (
+        approval text not null, issuer text not null, subject text not null, person text not null,
+        verdict text not null check (verdict in ('approve', 'deny')), reason text, at {integer} not null,
+        primary key (approval, issuer, subject))`,
+    ],
+  },
 ];
 
 /** The newest schema this program knows. */

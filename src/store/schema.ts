@@ -8,6 +8,16 @@ export interface Tables {
   calls: CallsTable;
   sessions: SessionsTable;
   brokers: BrokersTable;
+  settings: SettingsTable;
+  tiles: TilesTable;
+  checkpoints: CheckpointsTable;
+  approvals: ApprovalsTable;
+  reviews: ReviewsTable;
+}
+
+export interface SettingsTable {
+  name: string;
+  value: string;
 }
 
 /** Append-only. Only the store writes it. */
@@ -74,4 +84,53 @@ export interface BrokersTable {
   started_at: number;
   heartbeat_at: number;
   stopped_at: number | null;
+}
+
+/** The log's Merkle tree above its leaves. */
+export interface TilesTable {
+  level: number;
+  position: number;
+  /** Up to 16 hashes of 32 bytes. */
+  hashes: Uint8Array;
+}
+
+export interface CheckpointsTable {
+  size: number;
+  /** A C2SP signed note. */
+  note: string;
+}
+
+/** At most one row per digest is pending or approved. */
+export interface ApprovalsTable {
+  id: string;
+  digest: string;
+  state: 'pending' | 'approved' | 'denied' | 'expired' | 'cancelled' | 'used';
+  principal_key: string;
+  /** JSON: issuer, subject, actor. */
+  principal: string;
+  session: string;
+  tool: string;
+  backend: string;
+  /** The invocation that asked first; its `approval.requested` entry keeps the arguments. */
+  invocation: string;
+  policy: string;
+  /** JSON: see src/core/approval.ts. */
+  requirements: string;
+  requested_at: number;
+  expires_at: number;
+  decided_at: number | null;
+  waiter: string | null;
+  used_by: string | null;
+}
+
+/** One person's word on one approval. */
+export interface ReviewsTable {
+  approval: string;
+  issuer: string;
+  subject: string;
+  /** JSON: see src/core/approval.ts. */
+  person: string;
+  verdict: 'approve' | 'deny';
+  reason: string | null;
+  at: number;
 }

@@ -5,7 +5,10 @@ import type { Store } from '../core/store.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { describeError } from './sqlite-errors.ts';
 
-export type StoreReader = Pick<Store, 'query'> & Disposable;
+export interface StoreReader extends Pick<Store, 'query'>, Disposable {
+  /** From here on everything is read as it is at this moment, whatever is written meanwhile. */
+  hold(): void;
+}
 
 /** Throws StoreError where there is no store, or it cannot be read. */
 export function openSqliteReader(file: string): StoreReader {
@@ -23,6 +26,10 @@ export function openSqliteReader(file: string): StoreReader {
       } catch (error) {
         throw new StoreError(describeError(error), error);
       }
+    },
+    hold() {
+      connection.exec('begin');
+      connection.all({ sql: 'select 1 from migrations', parameters: [] });
     },
     [Symbol.dispose]: () => connection.close(),
   };

@@ -1,0 +1,105 @@
+// `sallyport log verify`: whether the log, or a proof from it, is what was signed.
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { line } from './log-list.ts';
+import { StoreError } from '../core/errors.ts';
+import { verifyProof } from '../log/proof.ts';
+import { verifyLog } from '../log/verify.ts';
+import type { Verification } from '../log/verify.ts';
+import { storeLogCopy } from '../store/log-copy.ts';
+import { openPlace, readGiven, verifiersFor, withPlace } from './log-place.ts';
+import type { PlaceOptions } from './log-place.ts';
+import { EXIT } from './terminal.ts';
+
+interface VerifyOptions extends PlaceOptions {
+  readonly checkpoint: readonly string[];
+  readonly key: readonly string[];
+  readonly proof?: string;
+  readonly json?: true;
+}
+
+const MAX_SHOWN = 10;
+
+export function verifyCommand(): Command {
+  return withPlace(new Command('verify'))
+    .description('derive every hash again, and find any change, removal, insertion or reordering')
+    .option('--checkpoint <file>', 'also hold it against a checkpoint kept elsewhere (repeatable)', collect, [])
+    .option('--key <key>', 'public key of the log, or a file with it (repeatable)', collect, [])
+    .option('--proof <file>', 'check a proof instead, which needs nothing but the key')
+    .option('--json', 'the findings as JSON')
+    .action(async (options: VerifyOptions) => {
+      process.exitCode =
+        options.proof === undefined ? await verifyStore(options) : await checkProof(options, options.proof);
+    });
+}
+
+async function verifyStore(options: VerifyOptions): Promise<number> {
+  using place = await openPlace(options);
+  place.reader.hold();
+  const copy = storeLogCopy(place.reader);
+  const kept = await Promise.all(
+    options.checkpoint.map(async (file) => ({
+      name: `the checkpoint in ${file}`,
+      note: await readGiven('--checkpoint', file),
+    })),
+  );
+  const verifiers = await verifiersFor(await copy.origin(), options.data, options.key);
+  const checks = { verifiers, kept, payloadKeys: place.payloadKeys, now: Date.now(), progress };
+  let verification: Verification;
+  try {
+    verification = await verifyLog(copy, checks);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    process.stdout.write(`${pc.red('bad')}  the store is damaged: ${error.message}\n`);
+    return EXIT.no;
+  }
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  process.stdout.write(options.json ? `${JSON.stringify(verification, null, 2)}\n` : report(verification));
+  return verification.findings.length === 0 ? EXIT.good : EXIT.no;
+}
+
+async function checkProof({ data, key, json }: VerifyOptions, file: string): Promise<number> {
+  const proof = await readGiven('--proof', file);
+  const origin = /\n\n(\S+)\n/.exec(proof)?.[1] ?? '';
+  const verifiers = await verifiersFor(origin, data, key);
+  try {
+    const { seq, body, checkpoint } = verifyProof(proof, verifiers);
+    const text = JSON.stringify(body);
+    const summary = `${pc.green('proved')}: entry ${seq} of ${checkpoint.size} in ${checkpoint.origin}`;
+    process.stdout.write(json ? `${text}\n` : `${summary}\n${line({ seq, text })}\n`);
+    return EXIT.good;
+  } catch (error) {
+    process.stdout.write(`${pc.red('not proved')}: ${error instanceof Error ? error.message : String(error)}\n`);
+    return EXIT.no;
+  }
+}
+
+function report(found: Verification): string {
+  const { entries, from, to, covered, checkpoints, payloads, open, findings } = found;
+  const lines = findings.slice(0, MAX_SHOWN).map(({ message }) => `${pc.red('bad')}  ${message}`);
+  if (findings.length > MAX_SHOWN) lines.push(`     and ${findings.length - MAX_SHOWN} more (--json)`);
+  lines.push(`${entries} entries${from === undefined ? '' : `, from ${from} to ${String(to)}`}`);
+  lines.push(`${checkpoints} checkpoints; the newest that holds covers ${covered} entries`);
+  if (entries > covered) lines.push(pc.yellow(`${entries - covered} entries are not covered by it yet`));
+  lines.push(
+    `payloads: ${payloads.checked} checked, ${payloads.erased} erased` +
+      (payloads.unchecked > 0 ? `, ${payloads.unchecked} not checked (payload.key is not at hand)` : ''),
+  );
+  for (const { seq, invocation, state } of open) {
+    lines.push(
+      `${(state === 'running' ? pc.cyan : pc.yellow)(state)}  invocation ${invocation} (entry ${seq}) has no outcome`,
+    );
+  }
+  lines.push(
+    findings.length === 0 ? pc.green('The log is what was signed.') : pc.red('The log is NOT what was signed.'),
+  );
+  return lines.join('\n') + '\n';
+}
+
+function progress(entries: number): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r${entries} entries`);
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
