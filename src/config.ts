@@ -121,8 +121,9 @@ export function readConfig(
   const parsed = isJsonObject(written)
     ? parseAnyway(configSchema, written, report, example, unresolved).value
     : parseReporting(configSchema, written, report).value;
-  const config = parsed && assemble(parsed, directory, report);
-  return { config: problems.some(({ severity }) => severity === 'error') ? undefined : config, problems };
+  const wrong = (): boolean => problems.some(({ severity }) => severity === 'error');
+  const config = parsed && !wrong() ? assemble(parsed, directory, report) : undefined;
+  return { config: wrong() ? undefined : config, problems };
 }
 
 function readText(file: string, problems: Problem[]): string | undefined {

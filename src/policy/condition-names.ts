@@ -130,17 +130,17 @@ export function checkNames(expression: Expression, tool: string, input: JsonSche
     switch (called) {
       // Either side decides alone where it can (CEL, "Logical Operators"): what one says also guards what stands before it.
       case '_&&_':
-        walk(first, knowing(impliedBy(second, true)));
-        walk(second, knowing(impliedBy(first, true)));
+        walk(first, knowing(impliedBy(second, true, scope)));
+        walk(second, knowing(impliedBy(first, true, scope)));
         return undefined;
       case '_||_':
-        walk(first, knowing(impliedBy(second, false)));
-        walk(second, knowing(impliedBy(first, false)));
+        walk(first, knowing(impliedBy(second, false, scope)));
+        walk(second, knowing(impliedBy(first, false, scope)));
         return undefined;
       case '_?_:_':
         walk(first, scope);
-        walk(second, knowing(impliedBy(first, true)));
-        walk(third, knowing(impliedBy(first, false)));
+        walk(second, knowing(impliedBy(first, true, scope)));
+        walk(third, knowing(impliedBy(first, false, scope)));
         return undefined;
       case '_[_]': {
         const of = walk(first, scope);
@@ -165,7 +165,7 @@ export function checkNames(expression: Expression, tool: string, input: JsonSche
 }
 
 /** `strings.quote(x)` parses as a method of a variable `strings`. */
-function isNamespaced(target: Expression | undefined, called: string): boolean {
+export function isNamespaced(target: Expression | undefined, called: string): boolean {
   return (
     target?.exprKind.case === 'identExpr' &&
     environment.funcs.find(`${target.exprKind.value.name}.${called}`) !== undefined
@@ -173,24 +173,27 @@ function isNamespaced(target: Expression | undefined, called: string): boolean {
 }
 
 /** Paths that are there when the expression is `outcome`. */
-function impliedBy(part: Expression | undefined, outcome: boolean): ReadonlySet<string> {
+function impliedBy(part: Expression | undefined, outcome: boolean, scope: Scope): ReadonlySet<string> {
   if (part?.exprKind.case === 'selectExpr') {
-    const path = part.exprKind.value.testOnly ? pathOf(part) : undefined;
+    const path = part.exprKind.value.testOnly ? pathOf(part, scope) : undefined;
     return outcome && path !== undefined ? new Set([path]) : NOTHING;
   }
   if (part?.exprKind.case !== 'callExpr') return NOTHING;
   const { function: called, args } = part.exprKind.value;
   const [first, second] = args;
-  if (called === '!_') return impliedBy(first, !outcome);
+  if (called === '!_') return impliedBy(first, !outcome, scope);
   if (called !== '_&&_' && called !== '_||_') return NOTHING;
-  const [left, right] = [impliedBy(first, outcome), impliedBy(second, outcome)];
+  const [left, right] = [impliedBy(first, outcome, scope), impliedBy(second, outcome, scope)];
   return (called === '_&&_') === outcome ? left.union(right) : left.intersection(right);
 }
 
-function pathOf(part: Expression | undefined): string | undefined {
-  if (part?.exprKind.case === 'identExpr') return part.exprKind.value.name;
+function pathOf(part: Expression | undefined, scope: Scope): string | undefined {
+  if (part?.exprKind.case === 'identExpr') {
+    const { name } = part.exprKind.value;
+    return scope.locals.get(name)?.path ?? name;
+  }
   if (part?.exprKind.case !== 'selectExpr') return undefined;
-  const of = pathOf(part.exprKind.value.operand);
+  const of = pathOf(part.exprKind.value.operand, scope);
   return of === undefined ? undefined : `${of}.${part.exprKind.value.field}`;
 }
 

@@ -4,7 +4,7 @@ import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../co
 import type { DecisionRequest } from '../core/policy.ts';
 import type { Tool } from '../core/tool.ts';
 import { bindings, type Bindings } from './cel-values.ts';
-import { constantText, type ReportPart } from './condition-names.ts';
+import { constantText, isNamespaced, type ReportPart } from './condition-names.ts';
 import { planned, type Expression } from './condition.ts';
 
 /** Enough for each kind of value to meet each other one. */
@@ -75,7 +75,9 @@ function children({ exprKind }: Expression): (Expression | undefined)[] {
       // has(a.b) looks at a, and not at a.b.
       return [exprKind.value.operand];
     case 'callExpr':
-      return [exprKind.value.target, ...exprKind.value.args];
+      return isNamespaced(exprKind.value.target, exprKind.value.function)
+        ? exprKind.value.args
+        : [exprKind.value.target, ...exprKind.value.args];
     case 'listExpr':
       return exprKind.value.elements;
     case 'structExpr':

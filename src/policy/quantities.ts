@@ -1,7 +1,7 @@
 // Durations (`5m`) and sizes (`256KiB`) as policy files write them. Pure.
 import { z } from 'zod';
 
-const MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const BYTES: Readonly<Record<string, number>> = { B: 1, KB: 1e3, MB: 1e6, KiB: 1_024, MiB: 1_048_576 };
 
 /** Text such as `5m`, parsed to milliseconds. Bounds are written the same way, and are inclusive. */
