@@ -61,15 +61,22 @@ export function checkMasks(run: AgentRun, secrets: readonly string[]): Check[] {
   ];
 }
 
-/** The story's calls ran in the database under roles made for them. Asked while the session lives. */
-export async function checkLease(log: readonly LoggedEntry[], shop: ShopWitness): Promise<Check> {
+/** What the database says while the session lives: the calls ran under a role made for them, and once each. */
+export async function checkDatabase(log: readonly LoggedEntry[], shop: ShopWitness): Promise<Check[]> {
   const roles = await shop.roles(rolesOf(log));
   const sessions = [...roles.values()].reduce((sum, count) => sum + count, 0);
-  return {
-    text: `the database knows the lease's role and its sessions (${[...roles.keys()].join(', ')})`,
-    problem:
-      roles.size > 0 && sessions > 0 ? undefined : `${String(roles.size)} roles with ${String(sessions)} sessions`,
-  };
+  const refunds = await shop.refunds();
+  return [
+    {
+      text: `the database knows the lease's role and its sessions (${[...roles.keys()].join(', ')})`,
+      problem:
+        roles.size > 0 && sessions > 0 ? undefined : `${String(roles.size)} roles with ${String(sessions)} sessions`,
+    },
+    {
+      text: 'one order is refunded: what was allowed happened once, what was denied did not',
+      problem: refunds === 1 ? undefined : `${String(refunds)} are`,
+    },
+  ];
 }
 
 /** What must be true once the broker has stopped: nothing left in the database, no secret in what it wrote. */
@@ -85,13 +92,8 @@ export async function checkRemains(
   );
   const unended = issued.filter((lease) => !ended.has(lease));
   const left = await shop.roles(rolesOf(log));
-  const refunds = await shop.refunds();
   const found = await filesWith(dataDirectory, secrets);
   return [
-    {
-      text: 'one order is refunded: what was allowed happened once, what was denied did not',
-      problem: refunds === 1 ? undefined : `${String(refunds)} are`,
-    },
     {
       text: 'every lease has ended, and the log says so',
       problem: unended.length === 0 ? undefined : `no entry says that ${unended.join(', ')} ended`,

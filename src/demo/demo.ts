@@ -1,9 +1,10 @@
 // The demo: sets the stage, lets the agent play the story, tells it, checks it, and stays up or ends. Effectful.
+import { inspect } from 'node:util';
 import { OpenAIProvider } from '@openai/agents';
 import { sallyport } from '../agents.ts';
 import { runAgent } from './agent-run.ts';
 import type { AgentRun } from './agent-run.ts';
-import { checkCalls, checkLease, checkMasks, checkRemains } from './checks.ts';
+import { checkCalls, checkDatabase, checkMasks, checkRemains } from './checks.ts';
 import type { Check } from './checks.ts';
 import { narrator } from './narrator.ts';
 import type { Narrator } from './narrator.ts';
@@ -32,13 +33,18 @@ export async function runDemo({ exit, json }: DemoOptions): Promise<number> {
   };
 
   tell.heading('Sallyport: the whole of a guarded call, on this machine alone');
-  await using stage = await setStage();
+  let step = 'everything starts';
   try {
+    await using stage = await setStage();
+    stop.signal.throwIfAborted();
+    step = 'the agent does its task';
     const secrets = [...(await stage.shop.secrets()), stage.clientSecret];
     const run = await play(stage, tell, stop.signal);
+
+    step = 'the story can be checked';
     tell.heading('Was it so? The log, the database and the files say');
     [...checkCalls(run, EXPECTED), ...checkMasks(run, secrets)].forEach(passes);
-    passes(await checkLease(await stage.readLog(), stage.shop));
+    (await checkDatabase(await stage.readLog(), stage.shop)).forEach(passes);
     const token = await stage.agentToken();
     if (json) process.stdout.write(`${JSON.stringify(summary(stage, run, token, failed))}\n`);
     if (!exit) {
@@ -49,12 +55,17 @@ export async function runDemo({ exit, json }: DemoOptions): Promise<number> {
       tell.heading('Stopping');
     }
 
+    step = 'the broker stops in good order';
     await stage.stopBroker();
     (await checkRemains(await stage.readLog(), stage.shop, stage.dataDirectory, secrets)).forEach(passes);
+    step = 'everything ends';
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    tell.paragraph('Stopped before the end of the story.');
-    return 1;
+    if (stop.signal.aborted) {
+      tell.paragraph('Stopped before the end of the story.');
+      return 1;
+    }
+    passes({ text: step, problem: error instanceof Error ? error.message : String(error) });
+    process.stderr.write(`${inspect(error)}\n`);
   }
   tell.verdict(failed);
   return failed.length === 0 ? 0 : 1;

@@ -6,7 +6,10 @@ export interface StopRequest extends Disposable {
   readonly asked: Promise<void>;
 }
 
-/** The first signal asks for an orderly end. A second one ends the process at once; what it started dies with it. */
+/** npm passes a signal on that the terminal has sent to the whole group: it then arrives twice. */
+const ECHO_MS = 300;
+
+/** The first signal asks for an orderly end. Another one ends the process at once; what it started dies with it. */
 export function stopRequest(): StopRequest {
   const controller = new AbortController();
   const asked = new Promise<void>((resolve) => {
@@ -14,8 +17,10 @@ export function stopRequest(): StopRequest {
       resolve();
     });
   });
+  let askedAt = 0;
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(1);
+    if (!controller.signal.aborted) askedAt = performance.now();
+    else if (performance.now() - askedAt > ECHO_MS) process.exit(1);
     controller.abort();
   };
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

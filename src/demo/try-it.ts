@@ -28,7 +28,7 @@ export function tryIt(
       commands: [`${command} log list --data ${at.dataDirectory}`],
     },
     {
-      what: 'See who is logged in to the database: the lease has a role of its own',
+      what: 'See who is logged in to the database, with a psql of your own: the lease has its role',
       commands: [
         `psql '${at.databaseUrl}' -c "select usename, state, query from pg_stat_activity where datname is not null"`,
       ],

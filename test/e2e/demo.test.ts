@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+const MAIN = join(ROOT, 'src/main.ts');
 const RAW = ['4242424242424242', '+44 20 7946 0011'];
 
 let scratch: string;
@@ -44,7 +45,7 @@ function start(args: readonly string[], env: Record<string, string> = {}): Start
   return { child, stdout: () => text.stdout, stderr: () => text.stderr, ended };
 }
 
-const demo = (...args: string[]): Started => start([join(ROOT, 'src/main.ts'), 'demo', ...args]);
+const demo = (...args: string[]): Started => start([MAIN, 'demo', ...args]);
 
 interface Up {
   readonly url: string;
@@ -57,14 +58,9 @@ interface Up {
 
 /** Resolves with the line that `--json` prints once it is up. */
 async function up(running: Started): Promise<Up> {
-  const dead = running.ended.then((code) => {
-    throw new Error(`the demo ended with ${String(code)}: ${running.stderr()}`);
-  });
-  const line = (async () => {
-    while (!running.stdout().includes('\n')) await delay(20);
-    return JSON.parse(running.stdout()) as Up;
-  })();
-  return await Promise.race([line, dead]);
+  while (running.child.exitCode === null && !running.stdout().includes('\n')) await delay(20);
+  if (!running.stdout().includes('\n')) throw new Error(`the demo ended: ${running.stderr()}`);
+  return JSON.parse(running.stdout()) as Up;
 }
 
 /** Processes that work in the demo's temporary directory, and files in it. */
@@ -80,7 +76,7 @@ function remains(): string[] {
   return [...processes.map((pid) => `process ${pid}`), ...readdirSync(scratch)];
 }
 
-describe.skipIf(!existsSync('/proc/self/cmdline'))('the demo', { timeout: 60_000 }, () => {
+describe.skipIf(!existsSync('/proc/self/cmdline'))('the demo', { timeout: 120_000 }, () => {
   test('with --exit tells and checks the whole story, and leaves nothing behind', async () => {
     const running = demo('--exit');
     const code = await running.ended;
@@ -126,13 +122,37 @@ describe.skipIf(!existsSync('/proc/self/cmdline'))('the demo', { timeout: 60_000
     expect(example.stdout()).toMatch(/^I was told: .*\*{4}4242/);
     for (const raw of RAW) expect(example.stdout()).not.toContain(raw);
 
-    const list = start([join(ROOT, 'src/main.ts'), 'log', 'list', '--data', at.data, '--json', '--type', 'outcome']);
+    const list = start([MAIN, 'log', 'list', '--data', at.data, '--json', '--type', 'outcome']);
     expect(await list.ended, list.stderr()).toBe(0);
     for (const { id } of at.invocations.slice(0, 2)) expect(list.stdout()).toContain(id);
 
     running.child.kill('SIGINT');
     expect(await running.ended, running.stderr()).toBe(0);
     expect(remains()).toEqual([]);
+  });
+
+  test('ends in good order when it is stopped in the middle of the story', async () => {
+    const running = demo();
+    while (running.child.exitCode === null && !running.stdout().includes('1. The agent asks')) await delay(5);
+    running.child.kill('SIGTERM');
+    expect(await running.ended, running.stdout()).toBe(1);
+    expect(running.stdout()).toContain('Stopped before the end of the story.');
+    expect(remains()).toEqual([]);
+  });
+
+  test('with --exit names the step that failed, and exits 1', async () => {
+    const noModel = { OPENAI_API_KEY: 'none', OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' };
+    const running = start([MAIN, 'demo', '--exit'], noModel);
+    expect(await running.ended).toBe(1);
+    expect(running.stdout()).toContain('FAILED  the agent does its task: Connection error.');
+    expect(running.stdout()).toContain('This did not go as it should: the agent does its task');
+    expect(remains()).toEqual([]);
+  });
+
+  test('says what to install where its packages are missing, and exits 2', async () => {
+    const running = start(['--import', join(ROOT, 'test/support/without-oidc-provider.ts'), MAIN, 'demo']);
+    expect(await running.ended).toBe(2);
+    expect(running.stderr()).toMatch(/not installed: oidc-provider\n\s*npm install oidc-provider/);
   });
 
   test('takes everything with it when it is killed', async () => {
