@@ -1,24 +1,27 @@
 // THE pipeline. `invoke` is read from top to bottom: each step needs what only the step before can make.
 import type { KeyObject } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { approveCall, type Answered } from './approve-call.ts';
 import { CallRecord, type RecordPorts } from './call-record.ts';
 import { CallerSlots } from './caller-slots.ts';
+import type { Approvals } from './core/approvals.ts';
 import type { Broker, Call, Reply } from './core/broker.ts';
 import { Stopwatch } from './core/clock.ts';
 import { bounded } from './core/deadline.ts';
 import { callDigest } from './core/digest.ts';
 import { refuse, StoreError, type Refusal } from './core/errors.ts';
 import type { Intent } from './core/evidence.ts';
-import type { Invocation } from './core/invocation.ts';
+import type { Decision, Invocation } from './core/invocation.ts';
 import { STOP_GRACE_MS } from './core/limits.ts';
 import type { PolicySet } from './core/policy.ts';
 import type { Sessions } from './core/session.ts';
-import { Conflict } from './core/store.ts';
+import { Conflict, type Change } from './core/store.ts';
 import { uuidv7 } from './core/uuid.ts';
 import { decide, permitFor, visibleTool, visibleTools } from './policy/decide.ts';
 import { runOnBackend, whyStopped, type BackendPorts } from './run-on-backend.ts';
 
 export interface Ports extends BackendPorts, Omit<RecordPorts, 'closing'> {
+  readonly approvals: Approvals;
   /** The policy set in force now; one call sees one set throughout. */
   policies(): PolicySet;
   readonly sessions: Sessions;
@@ -38,12 +41,10 @@ export function createBroker(ports: Ports): RunningBroker {
   const running = new Set<Promise<Reply>>();
   let draining = false;
 
-  async function throughTheDoors(call: Call): Promise<Reply> {
-    const { principal } = call;
+  async function arrive(call: Call): Promise<Reply> {
     const watch = new Stopwatch(clock);
     watch.add('identify', call.identifyMs);
-
-    const policies = ports.policies();
+    const { principal, tool } = call;
     const arrivedAt = clock.now();
     const session = await bounded(ports.sessions.current(principal, call.sessionLabel)).catch(
       (error: unknown) => error as Error,
@@ -52,15 +53,23 @@ export function createBroker(ports: Ports): RunningBroker {
       id: uuidv7(arrivedAt),
       session: typeof session === 'string' ? session : '',
       principal,
-      tool: call.tool,
+      tool,
       arguments: call.arguments,
       arrivedAt,
     };
-    const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, policies.version, watch);
+    const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, ports.policies().version, watch);
     if (typeof session !== 'string') return record.unlogged(session);
-    if (draining) return record.refused(refuse('shutting_down'));
+    if (draining) return await record.refused(refuse('shutting_down'));
     using slot = slots.take(principal.key);
     if (slot === undefined) return record.refused(refuse('too_many_calls'));
+    return await passTheDoors(call, invocation, watch);
+  }
+
+  async function passTheDoors(call: Call, invocation: Invocation, watch: Stopwatch): Promise<Reply> {
+    const { principal } = call;
+    const policies = ports.policies();
+    const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, policies.version, watch);
+    const present = AbortSignal.any([call.signal, closing.signal]);
 
     // 2. Bound and parse.
     const tool = visibleTool(policies, principal, call.tool);
@@ -70,34 +79,50 @@ export function createBroker(ports: Ports): RunningBroker {
     watch.lap('parse');
 
     // 3. Decide.
-    const decision = decide(policies, { principal, tool, arguments: call.arguments, session, now: arrivedAt });
+    const request = { principal, tool, arguments: call.arguments, session: invocation.session };
+    const decision = decide(policies, { ...request, now: clock.now() });
     watch.lap('decide');
-    if (decision.effect === 'deny') {
-      const words = decision.message === undefined ? {} : { words: decision.message };
-      return record.refused(refuse('denied', words), decision);
-    }
+    if (decision.effect === 'deny') return record.refused(denial(decision), decision);
+    const deciding = policies.rules.filter((rule) => decision.rules.includes(rule.id));
+    const digest = callDigest(ports.digestKey, invocation, tool, deciding);
 
     // 4. Approve.
-    const permit = permitFor(invocation, decision);
-    if (permit === undefined) return record.refused(refuse('approval_unavailable'), decision);
+    let permit = permitFor(invocation, decision);
+    let use: Change = {};
+    if (permit === undefined) {
+      const requirements = deciding.flatMap((rule) => rule.approval ?? []);
+      const ask = { invocation, tool, decision, digest, requirements };
+      let answered: Answered;
+      try {
+        answered = await approveCall(ports, ask, call, present);
+      } catch (error) {
+        return record.unlogged(error);
+      }
+      watch.lap('approve');
+      if (answered.kind === 'wait') return record.waiting(answered.state);
+      if (answered.kind === 'refused') return record.refused(answered.refusal, decision);
+      // While a person thought, the world went on: who calls and what is decided must hold now.
+      if (principal.expiresAt <= clock.now()) return record.refused(refuse('token_expired'), decision);
+      if (ports.policies() !== policies) return passTheDoors(call, invocation, watch);
+      const again = decide(policies, { ...request, now: clock.now() });
+      if (again.effect === 'deny') return record.refused(denial(again), again);
+      permit = answered.permit;
+      use = answered.use;
+    }
 
     // 5. Write the intent; an identical call that runs already is joined instead.
     const deadline = clock.now() + tool.timeoutMs;
-    const signal = AbortSignal.any([call.signal, closing.signal, AbortSignal.timeout(tool.timeoutMs)]);
-    const deciding = policies.rules.filter((rule) => decision.rules.includes(rule.id));
-    const digest = callDigest(ports.digestKey, invocation, tool, deciding);
+    const signal = AbortSignal.any([present, AbortSignal.timeout(tool.timeoutMs)]);
     let intent: Intent;
-    for (;;) {
-      try {
-        intent = await record.intent(permit, tool, digest);
-        break;
-      } catch (error) {
-        if (!(error instanceof Conflict)) return record.unlogged(error);
-        const followed = await ports.repeated.follow(digest, signal).catch((reason: unknown) => reason as Error);
-        if (followed instanceof StoreError) return record.unlogged(followed);
-        if (followed instanceof Error) return record.refused(stillRunning(signal), decision);
-        if (followed.kind !== 'none') return record.joined(tool, followed);
-      }
+    try {
+      intent = await record.intent(permit, tool, digest, use);
+    } catch (error) {
+      if (!(error instanceof Conflict)) return record.unlogged(error);
+      const followed = await ports.repeated.follow(digest, signal).catch((reason: unknown) => reason as Error);
+      if (followed instanceof StoreError) return record.unlogged(followed);
+      if (followed instanceof Error) return record.refused(stillRunning(signal), decision);
+      if (followed.kind !== 'none') return record.joined(tool, followed);
+      return passTheDoors(call, invocation, watch);
     }
     watch.lap('intent');
 
@@ -112,7 +137,7 @@ export function createBroker(ports: Ports): RunningBroker {
     list: (principal) => visibleTools(ports.policies(), principal),
 
     invoke(call) {
-      const reply = throughTheDoors(call);
+      const reply = arrive(call);
       running.add(reply);
       const gone = (): void => void running.delete(reply);
       reply.then(gone, gone);
@@ -130,6 +155,10 @@ export function createBroker(ports: Ports): RunningBroker {
 
 function misfitWords(misfits: readonly string[]): string {
   return `The arguments do not fit the tool: ${misfits.join('; ')}. Correct them and call again.`;
+}
+
+function denial(decision: Decision): Refusal {
+  return refuse('denied', decision.message === undefined ? {} : { words: decision.message });
 }
 
 function stillRunning(signal: AbortSignal): Refusal {

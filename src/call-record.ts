@@ -12,7 +12,7 @@ import { OUTCOME_RETRY_MS } from './core/limits.ts';
 import type { Log } from './core/log.ts';
 import type { Logger } from './core/logger.ts';
 import type { Followed, RepeatedCalls } from './core/repeated-calls.ts';
-import type { Statement } from './core/store.ts';
+import type { Change, Statement } from './core/store.ts';
 import type { Tool } from './core/tool.ts';
 import { recordOf } from './masking/recorded.ts';
 import type { Ending } from './run-on-backend.ts';
@@ -56,8 +56,11 @@ export class CallRecord {
     return this.#refusal(refusal);
   }
 
-  /** Rejects with Conflict when an identical call is running, with StoreError when nothing could be written. */
-  async intent(permit: Permit, tool: Tool, digest: string): Promise<Intent> {
+  /**
+   * Rejects with Conflict when an identical call is running or `use` does not hold any more, with StoreError when nothing
+   * could be written.
+   */
+  async intent(permit: Permit, tool: Tool, digest: string, use: Change): Promise<Intent> {
     const body = {
       ...this.#subject(),
       type: 'intent',
@@ -68,7 +71,8 @@ export class CallRecord {
     } as const;
     const claim = tool.annotations.readOnly ? [] : this.#ports.repeated.claim(digest, this.#invocation);
     const payloads = { arguments: this.#invocation.arguments };
-    const intent: unknown = await bounded(this.#ports.log.intent(permit, body, payloads, claim));
+    const more = { entries: use.entries ?? [], statements: [...claim, ...(use.statements ?? [])] };
+    const intent: unknown = await bounded(this.#ports.log.intent(permit, body, payloads, more));
     if (!(intent instanceof Intent)) throw new StoreError('the log gave no evidence of the intent');
     return intent;
   }
@@ -115,6 +119,11 @@ export class CallRecord {
     if ('result' in ending)
       return { kind: 'result', invocation: this.#invocation.id, result: ending.result, delivered };
     return { ...this.#refusal(ending.refusal), delivered };
+  }
+
+  /** A person has not decided yet. The request for approval is in the log; this call of it has nothing to add. */
+  waiting(state: string): Reply {
+    return { kind: 'wait', invocation: this.#invocation.id, state, delivered: () => undefined };
   }
 
   /** Nothing could be written, so nothing happens. */

@@ -1,6 +1,8 @@
 // Which call a 2025-era `notifications/cancelled` means. It arrives on a connection of its own, so calls that run in
 // this process are found by who makes them, the session label and the JSON-RPC id.
 
+import { CancelledByCaller } from './core/cancelled.ts';
+
 export type RequestId = string | number;
 
 export class RunningCalls {
@@ -23,7 +25,7 @@ export class RunningCalls {
   /** Whether such a call was running here. Somebody else's is never found: the principal is part of the key. */
   cancel(principalKey: string, session: string, id: RequestId): boolean {
     const controller = this.#running.get(keyOf(principalKey, session, id));
-    controller?.abort(new Error('cancelled by the caller'));
+    controller?.abort(new CancelledByCaller());
     return controller !== undefined;
   }
 }

@@ -5,17 +5,19 @@ import {
   ProtocolError,
   ProtocolErrorCode,
   Server,
+  inputRequired,
   type CallToolResult,
   type ContentBlock,
+  type InputRequiredResult,
   type ServerContext,
   type Tool as AdvertisedTool,
 } from '@modelcontextprotocol/server';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
-import type { Broker, Call, Reply } from './core/broker.ts';
+import type { Broker, Call, Patience, Reply } from './core/broker.ts';
 import { REFUSALS } from './core/errors.ts';
 import type { Masked } from './core/evidence.ts';
 import type { JsonObject } from './core/json.ts';
-import { MAX_SESSION_LABEL_CHARS } from './core/limits.ts';
+import { LEGACY_PATIENCE_MS, MAX_SESSION_LABEL_CHARS, ROUND_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
 import type { Principal } from './core/principal.ts';
 import type { Tool } from './core/tool.ts';
@@ -86,6 +88,7 @@ export function createMcpServer(
         tool: request.params.name,
         arguments: (request.params.arguments ?? {}) as JsonObject,
         signal: caller.signal,
+        patience: patienceOf(context),
         identifyMs: caller.identifyMs,
       };
       let reply: Reply;
@@ -118,8 +121,16 @@ function sessionLabelOf(meta: Record<string, unknown> | undefined): string | und
   return label;
 }
 
-function toResult(reply: Reply): CallToolResult {
+/** 2026-era clients come back by themselves when they are told that something is still to come; the others wait once. */
+function patienceOf({ mcpReq }: ServerContext): Patience {
+  if (mcpReq.envelope === undefined) return { ms: LEGACY_PATIENCE_MS, comesBack: false };
+  const state: unknown = mcpReq.requestState();
+  return { ms: ROUND_MS, comesBack: true, ...(typeof state === 'string' ? { state } : {}) };
+}
+
+function toResult(reply: Reply): CallToolResult | InputRequiredResult {
   if (reply.kind === 'result') return resultOf(reply.result);
+  if (reply.kind === 'wait') return inputRequired({ requestState: reply.state });
   if (reply.refusal.code === 'unknown_tool') {
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, reply.refusal.words);
   }

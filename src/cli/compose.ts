@@ -1,6 +1,7 @@
 // The composition root: which implementation stands behind each port. Used by serve, stdio, the demo and the tests.
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
+import { createApprovals } from '../approval/approvals.ts';
 import { createBroker, type RunningBroker } from '../broker.ts';
 import type { Config } from '../config.ts';
 import { systemClock } from '../core/clock.ts';
@@ -21,6 +22,7 @@ import { maskCompiler } from '../masking/mask-compiler.ts';
 import { maskedFromRecord } from '../masking/recorded.ts';
 import type { Implementations } from '../policy/compile-backends.ts';
 import { openPolicySource } from '../policy/policy-source.ts';
+import { createApprovalRecords } from '../store/approval-records.ts';
 import { announceBroker } from '../store/broker-presence.ts';
 import { loadKeys } from '../store/keys.ts';
 import { createLeaseRecords } from '../store/lease-records.ts';
@@ -90,10 +92,12 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   };
   void verifier.prepare();
 
+  const approvals = createApprovals({ records: createApprovalRecords(store), log, clock });
   const source = storeLogSource(store);
   const broker = createBroker({
     policies: () => policies.current(),
     sessions: createSessions({ store, clock }),
+    approvals,
     log,
     leases,
     repeated: createRepeatedCalls({

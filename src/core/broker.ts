@@ -21,11 +21,24 @@ export interface Call {
   readonly arguments: JsonObject;
   /** Aborted when the caller cancels, or goes away in an era where that means to cancel. */
   readonly signal: AbortSignal;
+  readonly patience: Patience;
   /** Milliseconds the edge spent on identity, for the log's timing of the doors. */
   readonly identifyMs: number;
+}
+
+/** How long a caller waits for one answer. */
+export interface Patience {
+  /** Milliseconds, from the arrival of the call to its answer. */
+  readonly ms: number;
+  /** Whether it can be told to come back and wait on; each time is a call of its own. */
+  readonly comesBack: boolean;
+  /** What it was given to bring along when it was told so. */
+  readonly state?: string;
 }
 
 export type Reply =
   /** The outcome is in the log; this may leave. Call `delivered` once it has been written to the caller in full. */
   | { readonly kind: 'result'; readonly invocation: string; readonly result: Masked; delivered(): void }
+  /** A person has not decided yet: the caller, who comes back, makes the same call again at once. */
+  | { readonly kind: 'wait'; readonly invocation: string; readonly state: string; delivered(): void }
   | { readonly kind: 'refusal'; readonly invocation: string; readonly refusal: Refusal; delivered(): void };

@@ -1,4 +1,5 @@
 // Log entries, as they are handed to the store. `seq` and `time` are given where they are committed.
+import type { ApprovalState } from './approval.ts';
 import type { RefusalCode } from './errors.ts';
 import type { MaskCounts } from './evidence.ts';
 import type { DecisionReason, Effect } from './invocation.ts';
@@ -17,6 +18,16 @@ interface OfInvocation {
   readonly session: string;
   readonly principal: EntryPrincipal;
   readonly tool: string;
+  readonly policy: string;
+}
+
+/** What every entry about an approval carries. */
+interface OfApproval {
+  readonly approval: string;
+  readonly principal: EntryPrincipal;
+  readonly session: string;
+  readonly tool: string;
+  readonly backend: string;
   readonly policy: string;
 }
 
@@ -59,6 +70,24 @@ export type EntryBody =
       readonly bytes?: number;
       readonly doors: DoorTimes;
     })
+  | (OfApproval & {
+      readonly type: 'approval.requested';
+      readonly invocation: string;
+      readonly digest: string;
+      readonly rules: readonly string[];
+      /** RFC 3339. */
+      readonly expires: string;
+    })
+  | (OfApproval & {
+      readonly type: 'approval.reviewed';
+      readonly person: { readonly issuer: string; readonly subject: string; readonly name: string };
+      readonly verdict: 'approve' | 'deny';
+      readonly reason?: string;
+      /** Of the approval, once the review was counted. */
+      readonly state: ApprovalState;
+    })
+  | (OfApproval & { readonly type: 'approval.used'; readonly invocation: string })
+  | (OfApproval & { readonly type: 'approval.expired' | 'approval.cancelled' })
   | {
       readonly type: 'lease.issued';
       readonly lease: string;

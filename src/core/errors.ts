@@ -14,10 +14,26 @@ export const REFUSALS = {
   unknown_tool: { level: 'warn', retryable: false, words: 'There is no such tool.' },
   invalid_arguments: { level: 'info', retryable: false, words: 'The arguments do not fit the tool.' },
   denied: { level: 'info', retryable: false, words: 'This call is not allowed. Making it again will not change that.' },
-  approval_unavailable: {
+  token_expired: {
     level: 'info',
     retryable: false,
-    words: 'This call needs the approval of a person, and this broker cannot ask for one yet. It was not made.',
+    words: 'The access token expired while this call waited. Make the same call again with a new one.',
+  },
+  approval_pending: {
+    level: 'info',
+    retryable: true,
+    words: 'This call waits for the approval of a person. Make exactly the same call again to go on waiting.',
+  },
+  approval_denied: { level: 'info', retryable: false, words: 'A person declined this call.' },
+  approval_expired: {
+    level: 'info',
+    retryable: true,
+    words: 'Nobody decided about this call in time. Make it again to ask anew, if it still matters.',
+  },
+  too_many_approvals: {
+    level: 'warn',
+    retryable: true,
+    words: 'Too many calls wait for the approval of a person. Wait for those to be decided before making another.',
   },
   too_many_calls: {
     level: 'warn',

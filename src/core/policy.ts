@@ -1,4 +1,5 @@
 // The policy set as the broker sees it: immutable, replaced as a whole when the files change. Made by src/policy.
+import type { ApprovalRequirement } from './approval.ts';
 import type { PrincipalFacts } from './principal.ts';
 import type { Decision } from './invocation.ts';
 import type { JsonObject } from './json.ts';
@@ -27,6 +28,8 @@ export interface Rule {
   readonly id: string;
   readonly effect: Decision['effect'];
   readonly message: string | undefined;
+  /** What a person must say for it; defined where, and only where, it asks for approval. */
+  readonly approval: ApprovalRequirement | undefined;
   /** SHA-256 (hex) over its declaration. */
   readonly definitionHash: string;
   /** Whether it could ever concern this principal and tool, arguments aside. */

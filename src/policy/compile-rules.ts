@@ -1,5 +1,6 @@
 // Turns a declared rule into what `decide` asks. Pure.
 import { didYouMean } from '../core/nearest.ts';
+import type { ApprovalRequirement } from '../core/approval.ts';
 import type { Rule } from '../core/policy.ts';
 import type { Report } from '../core/problem.ts';
 import type { Tool } from '../core/tool.ts';
@@ -46,6 +47,7 @@ export function compileRule(declared: Declared, surroundings: Surroundings): Com
   const condition = typeof when === 'string' ? compileCondition(when, spokenOf, report) : undefined;
   if (declaration === undefined) return undefined;
   checkIssuers(declaration, surroundings.issuers, report);
+  checkApproval(declaration, report);
   if (declaration.effect === 'allow' && declaration.message !== undefined) {
     report.warning(
       { path: ['message'], atKey: true },
@@ -57,12 +59,51 @@ export function compileRule(declared: Declared, surroundings: Surroundings): Com
     id: declaration.id,
     effect: declaration.effect,
     message: declaration.message,
+    approval: requirementOf(declaration),
     definitionHash: definitionHash(declared.raw),
     concerns: (principal, tool) => tools.has(tool) && matches(principal),
     when: (request) => condition?.holds(bindingsOf(request)) ?? true,
   });
   const constant = condition === undefined ? true : constantValue(condition.expression);
   return { rule, declaration, tools, constant: typeof constant === 'boolean' ? constant : undefined, report };
+}
+
+function checkApproval({ effect, approval }: RuleDeclaration, report: Report): void {
+  if (effect === 'require_approval' && approval === undefined) {
+    report.error(
+      { path: ['effect'] },
+      'missing: `approval`',
+      'say who may approve: approval: { approvers: { groups: [finance] } }',
+    );
+  }
+  if (effect !== 'require_approval' && approval !== undefined) {
+    report.error(
+      { path: ['approval'], atKey: true },
+      `a rule with effect ${effect} asks nobody`,
+      'remove `approval`, or make the effect require_approval',
+    );
+  }
+  for (const group of Object.keys(approval?.perGroup ?? {})) {
+    if (approval?.approvers.groups?.includes(group) === true) continue;
+    report.error(
+      { path: ['approval', 'perGroup', group], atKey: true },
+      `nobody of "${group}" may approve`,
+      'list the group under approvers.groups',
+    );
+  }
+}
+
+function requirementOf({ id, approval }: RuleDeclaration): ApprovalRequirement | undefined {
+  if (approval === undefined) return undefined;
+  const { approvers, quorum, perGroup, expires, reason } = approval;
+  return {
+    rule: id,
+    approvers: { groups: approvers.groups ?? [], people: approvers.people ?? [] },
+    quorum,
+    perGroup,
+    expiresAfterMs: expires,
+    reasonRequired: reason === 'required',
+  };
 }
 
 /** The rules of one decision share what they look at. */

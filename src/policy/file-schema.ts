@@ -78,6 +78,17 @@ export const principalsSchema = z.strictObject({
 /** In `tools`: every tool there is. */
 export const EVERY_TOOL = '*';
 
+const approvalSchema = z.strictObject({
+  approvers: z.strictObject({
+    groups: some.optional().describe('Whoever is in one of these groups.'),
+    people: some.optional().describe('These people, by the subject their issuer names them with.'),
+  }).refine((given) => Object.keys(given).length > 0, 'expected `groups` or `people`').describe('Who may say yes or no.'),
+  quorum: z.int().min(1).max(10).default(1).describe('How many distinct people must say yes. One no ends it.'),
+  perGroup: z.record(z.string(), z.int().min(1).max(10)).default({}).describe('How many of them at least must be from each of these groups.'),
+  expires: duration('1m', '7d').default(900_000).describe('How long it may wait to be decided and used.'),
+  reason: z.enum(['optional', 'required']).default('optional').describe('Whether the approver must say why.'),
+}); // prettier-ignore
+
 export const ruleSchema = z.strictObject({
   id: z.string().regex(RULE_ID, 'expected letters, digits, "_", "." and "-"').describe('Its name in decisions and in the log.'),
   description: words.optional().describe('Why it is there, for people.'),
@@ -86,6 +97,7 @@ export const ruleSchema = z.strictObject({
   tools: some.describe('Which tools it concerns; "*" is every tool.'),
   when: words.optional().describe('A CEL condition over args, principal, tool, session and now.'),
   message: words.max(500).optional().describe('What the agent is told when this rule stops a call.'),
+  approval: approvalSchema.optional().describe('Whom to ask; for `require_approval`, and only there.'),
 }); // prettier-ignore
 
 export type PrincipalsDeclaration = z.output<typeof principalsSchema>;

@@ -13,6 +13,8 @@ import { createLeases } from '../../src/credential/leases.ts';
 import { startIdentityProvider, type IdentityProvider } from '../../src/demo/identity-provider.ts';
 import { createHttpApp } from '../../src/http.ts';
 import { createAuthenticator } from '../../src/identity/oidc-authenticator.ts';
+import { createApprovals } from '../../src/approval/approvals.ts';
+import { createApprovalRecords } from '../../src/store/approval-records.ts';
 import { createLog } from '../../src/log/log.ts';
 import { recordedReply } from '../../src/log/payload.ts';
 import { maskCompiler } from '../../src/masking/mask-compiler.ts';
@@ -75,6 +77,7 @@ export async function startFixtureBroker(
   const broker = createBroker({
     policies: () => policies,
     sessions: createSessions({ store, clock }),
+    approvals: createApprovals({ records: createApprovalRecords(store), log, clock }),
     log,
     leases: createLeases({
       providers: [],

@@ -3,6 +3,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createApprovals } from '../../src/approval/approvals.ts';
 import { createBroker, type Ports, type RunningBroker } from '../../src/broker.ts';
 import type { Call } from '../../src/core/broker.ts';
 import { systemClock } from '../../src/core/clock.ts';
@@ -19,6 +20,7 @@ import { recordedReply } from '../../src/log/payload.ts';
 import { maskCompiler } from '../../src/masking/mask-compiler.ts';
 import { maskedFromRecord } from '../../src/masking/recorded.ts';
 import { loadKeys } from '../../src/store/keys.ts';
+import { createApprovalRecords } from '../../src/store/approval-records.ts';
 import { storeLogSource } from '../../src/store/log-source.ts';
 import { createRepeatedCalls } from '../../src/store/repeated-calls.ts';
 import { createSessions } from '../../src/store/sessions.ts';
@@ -77,6 +79,7 @@ export function rule(effect: Rule['effect'], more: Partial<Rule> = {}): Rule {
     id: `test-${effect}`,
     effect,
     message: undefined,
+    approval: undefined,
     definitionHash: 'rule',
     concerns: () => true,
     when: () => true,
@@ -140,6 +143,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
   const ports: Ports = {
     policies: () => policies,
     sessions: createSessions({ store, clock }),
+    approvals: createApprovals({ records: createApprovalRecords(store), log, clock }),
     log,
     leases,
     repeated: createRepeatedCalls({
@@ -168,6 +172,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
       tool: 'touch',
       arguments: {},
       signal: new AbortController().signal,
+      patience: { ms: 55_000, comesBack: false },
       identifyMs: 0,
       ...more,
     }),

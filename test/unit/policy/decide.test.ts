@@ -23,6 +23,11 @@ function request(policies: PolicySet, args: JsonObject, principal: Partial<Princ
   return { principal: somebody(principal), tool, arguments: args, session: 's', now: Date.UTC(2026, 10, 23, 3, 30) };
 }
 
+/** A rule that asks must say whom. */
+function approvalOf(effect: string): string {
+  return effect === 'require_approval' ? ', approval: { approvers: { groups: [finance] } }' : '';
+}
+
 const SMALL = { order: 1, amount: 10 };
 
 describe('a decision', () => {
@@ -32,7 +37,9 @@ describe('a decision', () => {
     ['deny allow require_approval', 'deny'],
     ['require_approval deny', 'deny'],
   ])('among %s is %s', async (effects, expected) => {
-    const rules = effects.split(' ').map((effect) => `  - { id: ${effect}, effect: ${effect}, tools: [refund] }\n`);
+    const rules = effects
+      .split(' ')
+      .map((effect) => `  - { id: ${effect}, effect: ${effect}, tools: [refund]${approvalOf(effect)} }\n`);
     const policies = await policiesOf(rules.join(''));
     expect(decide(policies, request(policies, SMALL))).toMatchObject({
       effect: expected,
@@ -55,8 +62,8 @@ describe('a decision', () => {
 
   it('names every rule that asks for a person, and the first message', async () => {
     const policies = await policiesOf(
-      '  - { id: a, effect: require_approval, tools: [refund] }\n' +
-        '  - { id: b, effect: require_approval, tools: [refund], message: ask Bo }\n',
+      '  - { id: a, effect: require_approval, tools: [refund], approval: { approvers: { groups: [finance] } } }\n' +
+        '  - { id: b, effect: require_approval, tools: [refund], approval: { approvers: { groups: [finance] } }, message: ask Bo }\n',
     );
     expect(decide(policies, request(policies, SMALL))).toMatchObject({ rules: ['a', 'b'], message: 'ask Bo' });
   });
@@ -67,7 +74,7 @@ describe('a decision', () => {
     ['require_approval', 'require_approval', 'rule_failed_closed'],
   ])('takes a rule to %s that cannot be evaluated for %s (%s)', async (effect, expected, reason) => {
     const policies = await policiesOf(
-      `  - { id: a, effect: ${effect}, tools: [refund], when: principal.claims.level > 3 }\n`,
+      `  - { id: a, effect: ${effect}, tools: [refund]${approvalOf(effect)}, when: principal.claims.level > 3 }\n`,
     );
     expect(decide(policies, request(policies, SMALL))).toMatchObject({ effect: expected, reason });
   });
@@ -83,7 +90,7 @@ describe('a decision', () => {
   it('is the same however often it is made, and explain agrees with it', async () => {
     const policies = await policiesOf(
       '  - { id: a, effect: allow, tools: [refund], principals: { groups: [support] }, when: args.amount <= 50.0 }\n' +
-        '  - { id: b, effect: require_approval, tools: [refund], principals: { groups: [support, sales] }, when: args.amount > 20.0 }\n' +
+        `  - { id: b, effect: require_approval, tools: [refund], approval: { approvers: { groups: [finance] } }, principals: { groups: [support, sales] }, when: args.amount > 20.0 }\n` +
         '  - { id: c, effect: deny, tools: [refund], when: args.order == 13 }\n',
     );
     fc.assert(
@@ -141,7 +148,7 @@ describe('principals', () => {
 
 describe('arguments', () => {
   it('are held against the schema in words that hold none of their values', async () => {
-    const policies = await policiesOf('');
+    const policies = await policiesOf('  - { id: a, effect: allow, tools: [refund] }\n');
     const tool = policies.tools.get('refund');
     expect(tool?.validate({ order: 1, amount: 1.5 })).toEqual([]);
     expect(tool?.validate({ order: 'hunter2', extra: 'hunter2' })).toEqual([

@@ -1,0 +1,44 @@
+// What the log is told about an approval. Pure.
+import type { Approval, ApprovalState, Review } from '../core/approval.ts';
+import type { Ask } from '../core/approvals.ts';
+import type { NewEntry } from '../core/entry.ts';
+
+export function requestedEntry(approval: Approval, { invocation, decision }: Ask): NewEntry {
+  return {
+    body: {
+      ...subjectOf(approval),
+      type: 'approval.requested',
+      invocation: invocation.id,
+      digest: approval.digest,
+      rules: decision.rules,
+      expires: new Date(approval.expiresAt).toISOString(),
+    },
+    payloads: { arguments: invocation.arguments },
+  };
+}
+
+export function reviewedEntry(approval: Approval, review: Review, state: ApprovalState): NewEntry {
+  const { issuer, subject, name } = review.person;
+  return {
+    body: {
+      ...subjectOf(approval),
+      type: 'approval.reviewed',
+      person: { issuer, subject, name },
+      verdict: review.verdict,
+      ...(review.reason === undefined ? {} : { reason: review.reason }),
+      state,
+    },
+  };
+}
+
+export function usedEntry(approval: Approval, invocation: string): NewEntry {
+  return { body: { ...subjectOf(approval), type: 'approval.used', invocation } };
+}
+
+export function endedEntry(approval: Approval, event: 'expire' | 'cancel'): NewEntry {
+  return { body: { ...subjectOf(approval), type: event === 'expire' ? 'approval.expired' : 'approval.cancelled' } };
+}
+
+function subjectOf({ id, principal, session, tool, backend, policy }: Approval) {
+  return { approval: id, principal, session, tool, backend, policy };
+}

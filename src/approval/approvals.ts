@@ -1,0 +1,150 @@
+// The approve door: one open approval for one digest, waited for by whoever makes the call, used once.
+import type { Approval } from '../core/approval.ts';
+import type { ApprovalRecords } from '../core/approval-records.ts';
+import type { Approvals, Ask, Obtained, Reviews } from '../core/approvals.ts';
+import type { Clock } from '../core/clock.ts';
+import { refuse } from '../core/errors.ts';
+import { Permit } from '../core/evidence.ts';
+import { APPROVAL_LOOK_MS, MAX_PENDING_APPROVALS_PER_PRINCIPAL } from '../core/limits.ts';
+import type { Log } from '../core/log.ts';
+import { Conflict } from '../core/store.ts';
+import { uuidv7 } from '../core/uuid.ts';
+import { endedEntry, requestedEntry, reviewedEntry, usedEntry } from './approval-entries.ts';
+import { endedRefusal } from './approval-words.ts';
+import { mayNotReview, standing } from './requirement.ts';
+import { isOver, step } from './state.ts';
+
+export interface ApprovalsOptions {
+  readonly records: ApprovalRecords;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+export interface RunningApprovals extends Approvals, Reviews {
+  /** Ends what nobody decided in time. Called now and then, so that it is in the log also where nobody waits. */
+  expireOverdue(): Promise<void>;
+}
+
+export function createApprovals({ records, log, clock }: ApprovalsOptions): RunningApprovals {
+  /** Undefined where the principal has as many pending as it may. */
+  async function findOrOpen(ask: Ask): Promise<Approval | undefined> {
+    for (;;) {
+      const found = await records.findOpen(ask.digest);
+      if (found !== undefined && found.expiresAt > clock.now()) return found;
+      if (found !== undefined) await end(found, 'expire');
+      const { principal } = ask.invocation;
+      if ((await records.countPending(principal.key)) >= MAX_PENDING_APPROVALS_PER_PRINCIPAL) return undefined;
+      const approval = newApproval(ask, clock.now());
+      try {
+        await log.append([requestedEntry(approval, ask)], [records.opened(approval, principal.key)]);
+        return approval;
+      } catch (error) {
+        // Another call has asked for the same in this moment: that approval it is.
+        if (!(error instanceof Conflict)) throw error;
+      }
+    }
+  }
+
+  /** Resolves with the approval as it is afterwards; where somebody else was first, their step counts. */
+  async function end(approval: Approval, event: 'expire' | 'cancel'): Promise<Approval> {
+    const next = step(approval.state, event);
+    if (typeof next !== 'string') return approval;
+    try {
+      const moved = records.moved(approval.id, approval.state, next, clock.now());
+      await log.append([endedEntry(approval, event)], [moved]);
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+    }
+    return (await records.find(approval.id)) ?? approval;
+  }
+
+  /** The newest that waits takes the permit; the ones before find out when it is decided. */
+  async function wait(approval: Approval, invocation: string): Promise<Approval> {
+    try {
+      await log.append([], [records.awaited(approval.id, invocation)]);
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+    }
+    return (await records.find(approval.id)) ?? approval;
+  }
+
+  return {
+    async obtain(ask, until, signal): Promise<Obtained> {
+      const opened = await findOrOpen(ask);
+      if (opened === undefined) return { kind: 'refused', refusal: refuse('too_many_approvals') };
+      const me = ask.invocation.id;
+      let approval = await wait(opened, me);
+      for (;;) {
+        const now = clock.now();
+        if (!isOver(approval.state) && approval.expiresAt <= now) approval = await end(approval, 'expire');
+        if (isOver(approval.state)) return { kind: 'refused', refusal: endedRefusal(approval) };
+        if (approval.state === 'approved') {
+          if (approval.waiter !== me) return { kind: 'refused', refusal: refuse('superseded') };
+          const permit = Permit.approved(ask.invocation, ask.decision, approval.id);
+          const use = { statements: [records.used(approval.id, me, now)], entries: [usedEntry(approval, me)] };
+          return { kind: 'approved', permit, use };
+        }
+        if (now >= until) return { kind: 'pending', approval };
+        await records.settled(approval.id, Math.min(APPROVAL_LOOK_MS, until - now), signal);
+        approval = (await records.find(approval.id)) ?? approval;
+      }
+    },
+
+    async cancel(digest) {
+      const open = await records.findOpen(digest);
+      if (open !== undefined) await end(open, 'cancel');
+    },
+
+    async review(id, { person, verdict, reason }) {
+      for (;;) {
+        let approval = await records.find(id);
+        if (approval === undefined) return { refused: 'unknown' };
+        const now = clock.now();
+        if (!isOver(approval.state) && approval.expiresAt <= now) approval = await end(approval, 'expire');
+        const review = { person, verdict, reason, at: now };
+        const refused = mayNotReview(approval.requirements, approval.principal, approval.reviews, review);
+        if (refused !== undefined) return { refused };
+        const stands = standing(approval.requirements, [...approval.reviews, review]);
+        const event = verdict === 'deny' ? 'deny' : 'approve';
+        const next = step(approval.state, event);
+        if (typeof next !== 'string') return { refused: next.refused === 'over' ? 'over' : 'already_decided' };
+        const state = stands === 'pending' ? approval.state : next;
+        try {
+          // Also where the state stays: that it is still what it was must hold when the review is counted.
+          const moved = records.moved(id, approval.state, state, now);
+          await log.append([reviewedEntry(approval, review, state)], [records.reviewed(id, review), moved]);
+        } catch (error) {
+          // Somebody else's review came between: look again.
+          if (error instanceof Conflict) continue;
+          throw error;
+        }
+        return { approval: { ...approval, state, reviews: [...approval.reviews, review] } };
+      }
+    },
+
+    async expireOverdue() {
+      for (const approval of await records.overdue(clock.now())) await end(approval, 'expire');
+    },
+  };
+}
+
+function newApproval({ invocation, tool, digest, decision, requirements }: Ask, now: number): Approval {
+  const { issuer, subject, actor } = invocation.principal;
+  return {
+    id: uuidv7(now),
+    digest,
+    state: 'pending',
+    principal: { issuer, subject, actor },
+    session: invocation.session,
+    tool: tool.name,
+    backend: tool.backend.name,
+    invocation: invocation.id,
+    policy: decision.policyVersion,
+    requirements,
+    requestedAt: now,
+    expiresAt: now + Math.min(...requirements.map(({ expiresAfterMs }) => expiresAfterMs)),
+    waiter: invocation.id,
+    usedBy: undefined,
+    reviews: [],
+  };
+}

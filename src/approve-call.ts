@@ -1,0 +1,47 @@
+// Door 4, for a call that a rule sends to a person: how long to wait, and what the end of the wait means to the caller.
+import { pendingRefusal } from './approval/approval-words.ts';
+import type { Approvals, Ask, Obtained } from './core/approvals.ts';
+import type { Call } from './core/broker.ts';
+import { CancelledByCaller } from './core/cancelled.ts';
+import type { Clock } from './core/clock.ts';
+import { refuse, StoreError, type Refusal } from './core/errors.ts';
+import type { KeyObject } from 'node:crypto';
+import { nextState } from './wait-state.ts';
+
+export type Answered =
+  | Extract<Obtained, { kind: 'approved' }>
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** The caller comes back, with this. */
+  | { readonly kind: 'wait'; readonly state: string };
+
+/** @param signal aborted when the caller cancels or goes away, and when the broker shuts down. Rejects with StoreError. */
+export async function approveCall(
+  ports: { readonly approvals: Approvals; readonly clock: Clock; readonly digestKey: KeyObject },
+  ask: Ask,
+  call: Call,
+  signal: AbortSignal,
+): Promise<Answered> {
+  const { ms, state } = call.patience;
+  const next = nextState(ports.digestKey, `${ask.invocation.principal.key} ${ask.digest}`, state);
+  const comesBack = call.patience.comesBack && next !== undefined;
+  const answerBy = ask.invocation.arrivedAt + ms;
+  // Whoever does not come back must have the answer of the backend, too, within its patience.
+  const until = comesBack ? answerBy : answerBy - ask.tool.timeoutMs;
+  let obtained: Obtained;
+  try {
+    obtained = await ports.approvals.obtain(ask, until, signal);
+  } catch (error) {
+    if (error instanceof StoreError || !signal.aborted) throw error;
+    if (signal.reason instanceof CancelledByCaller) await ports.approvals.cancel(ask.digest);
+    return { kind: 'refused', refusal: refuse(call.signal.aborted ? 'cancelled' : 'shutting_down') };
+  }
+  if (obtained.kind === 'pending') {
+    return comesBack ? { kind: 'wait', state: next } : { kind: 'refused', refusal: pendingRefusal(obtained.approval) };
+  }
+  // A yes that comes late in a wait is used by the next one, which has time for the backend.
+  const left = answerBy - ports.clock.now();
+  if (obtained.kind === 'approved' && comesBack && left < Math.min(ask.tool.timeoutMs, ms / 2)) {
+    return { kind: 'wait', state: next };
+  }
+  return obtained;
+}

@@ -1,0 +1,68 @@
+// What an approval needs and what people said: the words that policy, the approve door, the API and the console share.
+
+/** The `approval` block of one rule, and the rule it stands in. */
+export interface ApprovalRequirement {
+  readonly rule: string;
+  readonly approvers: { readonly groups: readonly string[]; readonly people: readonly string[] };
+  /** How many distinct people must approve. At least 1. */
+  readonly quorum: number;
+  /** At least so many of them from each of these groups. */
+  readonly perGroup: Readonly<Record<string, number>>;
+  readonly expiresAfterMs: number;
+  /** Whether the approver must say why. */
+  readonly reasonRequired: boolean;
+}
+
+/** A person, from a verified sign-in at the issuer that `people` names. */
+export interface Person {
+  readonly issuer: string;
+  readonly subject: string;
+  /** For other people to recognise: a name or an address; else the subject. */
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+export interface Review {
+  readonly person: Person;
+  readonly verdict: 'approve' | 'deny';
+  readonly reason: string | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+}
+
+export type ApprovalState = 'pending' | 'approved' | 'denied' | 'expired' | 'cancelled' | 'used';
+
+/** One approval, as the store has it. */
+export interface Approval {
+  /** UUIDv7. */
+  readonly id: string;
+  /** Of the call it was asked for, and the only one it can be used for; see src/core/digest.ts. */
+  readonly digest: string;
+  readonly state: ApprovalState;
+  readonly principal: { readonly issuer: string; readonly subject: string; readonly actor: string };
+  readonly session: string;
+  readonly tool: string;
+  readonly backend: string;
+  /** The invocation that asked first: its arguments are the payload of the `approval.requested` entry. */
+  readonly invocation: string;
+  readonly policy: string;
+  /** One for each deciding rule; every one must be met. */
+  readonly requirements: readonly ApprovalRequirement[];
+  /** Milliseconds since the Unix epoch. */
+  readonly requestedAt: number;
+  readonly expiresAt: number;
+  /** The invocation that takes the permit: the newest that waits. */
+  readonly waiter: string | undefined;
+  /** The invocation it was used for. */
+  readonly usedBy: string | undefined;
+  readonly reviews: readonly Review[];
+}
+
+/** Why a review, or a withdrawal, was not taken. */
+export type ReviewRefused =
+  'unknown' | 'own_call' | 'not_an_approver' | 'reason_missing' | 'already_reviewed' | 'already_decided' | 'over';
+
+export interface ApprovalFilter {
+  readonly state?: ApprovalState;
+  readonly limit: number;
+}
