@@ -1,4 +1,4 @@
-// An intent that is durable in a log, for tests of what comes after it.
+// A permitted invocation, and its durable intent, for tests of what comes after them.
 import { Permit, type Intent } from '../../src/core/evidence.ts';
 import type { Log } from '../../src/core/log.ts';
 import { Principal } from '../../src/core/principal.ts';
@@ -16,26 +16,31 @@ export function principalOf(subject: string, expiresAt = Date.now() + 3_600_000)
   });
 }
 
-export async function permittedIntent(
-  log: Log,
-  { principal = principalOf('robot'), session = 'session-1' } = {},
-): Promise<Intent> {
+export function permitOf({ principal = principalOf('robot'), session = 'session-1' } = {}): Permit {
   const id = uuidv7(Date.now());
-  const invocation = { id, session, principal, tool: 'tool', arguments: {}, arrivedAt: Date.now() };
-  const decision = { effect: 'allow', reason: 'rule_matched', rules: ['r'], policyVersion: 'v' } as const;
+  return Permit.allowed(
+    { id, session, principal, tool: 'tool', arguments: {}, arrivedAt: Date.now() },
+    { effect: 'allow', reason: 'rule_matched', rules: ['r'], policyVersion: 'v' },
+  );
+}
+
+export async function permittedIntent(log: Log, of: { principal?: Principal; session?: string } = {}): Promise<Intent> {
+  const permit = permitOf(of);
+  const { id: invocation, session, principal, tool } = permit.invocation;
   const { issuer, subject, actor } = principal;
+  const { effect, reason, rules } = permit.decision;
   return log.intent(
-    Permit.allowed(invocation, decision),
+    permit,
     {
       type: 'intent',
-      invocation: id,
+      invocation,
       session,
       principal: { issuer, subject, actor },
-      tool: 'tool',
+      tool,
       policy: 'v',
       backend: 'shop',
-      digest: id,
-      decision,
+      digest: invocation,
+      decision: { effect, reason, rules },
     },
     {},
   );

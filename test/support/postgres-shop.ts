@@ -1,6 +1,6 @@
 // The demo's shop on the run's Postgres: leases of it, and tools over it, without the rest of the broker.
 import { randomBytes } from 'node:crypto';
-import { Lease, type Intent } from '../../src/core/evidence.ts';
+import { Intent, Lease } from '../../src/core/evidence.ts';
 import type { JsonObject, JsonSchema } from '../../src/core/json.ts';
 import type { Report } from '../../src/core/problem.ts';
 import type { ToolAnswer } from '../../src/core/tool.ts';
@@ -9,6 +9,7 @@ import { postgresRoleProvider, type PostgresRoleOptions } from '../../src/creden
 import { prepareShop, type Shop } from '../../src/demo/shop-postgres.ts';
 import { postgresKind } from '../../tools/postgres/postgres-kind.ts';
 import type { CompiledTool, DeclaredTool, ToolLimits } from '../../tools/tool-kind.ts';
+import { permitOf } from './permitted-intent.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 
 export interface TestLease extends AsyncDisposable {
@@ -116,7 +117,7 @@ export function callTool(
   { timeoutMs = 10_000, signal }: { timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<ToolAnswer> {
   return tool.call({
-    intent: undefined as unknown as Intent,
+    intent: Intent.recorded(permitOf(), 1),
     lease,
     arguments: args,
     deadline: Date.now() + timeoutMs,

@@ -263,7 +263,7 @@ describe('a lease is on record', () => {
         expect(recorded).toMatchObject([{ id: plan.id, reference }]);
         return shop.provider.issue(options as never, plan, reference, signal);
       },
-    } as CredentialProvider;
+    };
     const own = open({ providers: [watching] });
     await acquire({}, own);
     expect(recorded).toHaveLength(1);
@@ -345,7 +345,7 @@ describe('the sweep', () => {
         down
           ? Promise.reject(new CredentialError('credential_unavailable', 'down'))
           : shop.provider.revoke(options as never, reference),
-    } as CredentialProvider;
+    };
     const own = open({ providers: [flaky] });
     await acquire({}, own);
     await own.endSession('session-1', 'session');

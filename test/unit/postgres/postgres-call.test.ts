@@ -34,8 +34,11 @@ const running = (role: string): Promise<{ query: string; state: string }[]> =>
   shop.database.query('select query, state from pg_stat_activity where usename = $1 and state <> $2', [role, 'idle']);
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 10_000; !(await holds()); await delay(5))
+  const end = Date.now() + 10_000;
+  while (!(await holds())) {
     if (Date.now() > end) throw new Error('never');
+    await delay(5);
+  }
 }
 
 describe('a call', () => {
