@@ -1,6 +1,12 @@
 // The HTTP app, on bare node:http. What happens to a POST /mcp, in order: route, Host and Origin, identity from the
 // headers alone, body (bounded, strict), protocol. The token is not passed on.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Broker } from './core/broker.ts';
 import { HEADERS_TIMEOUT_MS, IDLE_CONNECTION_MS, MAX_BODY_BYTES, MAX_HEADER_BYTES } from './core/limits.ts';
 import { REQUEST_TIMEOUT_MS } from './core/limits.ts';
@@ -90,7 +96,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
       refuse(request, response, 400, 'JSON-RPC batches are not accepted: send one message at a time.', -32600);
       return;
     }
-    const answer = mcp.answer(body.value, protocolHeaders(request), {
+    const answer = mcp.answer(body.value, protocolHeaders(request.headers), {
       principal: identified.principal,
       identifyMs,
       gone: gone.signal,
@@ -198,9 +204,9 @@ function refuse(
 }
 
 /** Those that the protocol gives a meaning, and no other: neither token nor cookie goes any further. */
-function protocolHeaders(request: IncomingMessage): Headers {
+export function protocolHeaders(received: IncomingHttpHeaders): Headers {
   const headers = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) {
+  for (const [name, value] of Object.entries(received)) {
     const meant = name === 'accept' || name === 'content-type' || name.startsWith('mcp-');
     if (meant && value !== undefined) headers.set(name, String(value));
   }

@@ -79,7 +79,8 @@ describe('an answer', () => {
     const { text: stream, json } = await whole(opened);
     expect(stream.match(/^: keep-alive$/gm)?.length).toBeGreaterThanOrEqual(4);
     expect(json).toMatchObject({ id: 7, result: { structuredContent: { done: true } } });
-    await delay(10);
+    // Longer than the bytes are apart: none may follow an answer.
+    await delay(80);
     expect(test.broker.delivered).toEqual(['invocation-1']);
   });
 
@@ -118,6 +119,18 @@ describe('a reply', () => {
     test.gate.opened.resolve(undefined);
     await delay(60);
     expect(test.broker.delivered).toEqual([]);
+  });
+
+  it('is not delivered to a caller that hangs up in the middle of it', async () => {
+    const broker = new ScriptedBroker({ big: { run: () => ({ structured: { text: 'x'.repeat(16_000_000) } }) } });
+    await using edge = await startHttpEdge(broker);
+    const { sent, answer } = begin(edge, { body: legacyCall(1, 'big') });
+    (await answer).pause();
+    await delay(50);
+    sent.destroy();
+    await delay(50);
+    expect(broker.calls).toHaveLength(1);
+    expect(broker.delivered).toEqual([]);
   });
 
   it('that refuses is told to the model as the text of a failed result', async () => {

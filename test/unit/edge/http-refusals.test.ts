@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { protocolHeaders } from '../../../src/http.ts';
 import { startHttpEdge, type HttpEdge } from '../../support/http-edge.ts';
 import { MCP_HEADERS, answerTo, legacyCall, modernCall, open, send, whole } from '../../support/raw-http.ts';
 import { ScriptedBroker } from '../../support/scripted-broker.ts';
@@ -148,6 +149,19 @@ describe('a sender', () => {
     await send(edge.url, { body: legacyCall(1, 'echo', { a: 1 }) });
     expect(broker.calls).toHaveLength(2);
     for (const call of broker.calls) expect(JSON.stringify(call)).not.toContain('token-of-ann');
+  });
+});
+
+describe('what the protocol’s part is given of the headers', () => {
+  it('is what the protocol gives a meaning: neither token nor cookie', () => {
+    const headers = protocolHeaders({
+      ...MCP_HEADERS,
+      cookie: 'a=b',
+      'proxy-authorization': 'Basic x',
+      'mcp-session-id': 's',
+      'mcp-name': 'echo',
+    });
+    expect([...headers.keys()]).toEqual(['accept', 'content-type', 'mcp-name', 'mcp-session-id']);
   });
 });
 
