@@ -1,5 +1,5 @@
 // The JSON Schema of policy files, for editors: made from the schemas that read them, so that the two cannot differ. Pure.
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Json, JsonObject } from '../core/json.ts';
 import type { Implementations } from './compile-backends.ts';
 import { backendSchema, credentialSchema, fileSchema, ruleSchema, toolSchema } from './file-schema.ts';

@@ -11,7 +11,7 @@ import { PolicyDirectory, SOUND, somebody } from '../../support/policy-doubles.t
 /** The sound file's tool under other rules. */
 async function policiesOf(rules: string): Promise<PolicySet> {
   using directory = new PolicyDirectory();
-  directory.write('shop.yaml', SOUND.split('rules:')[0] + `rules:\n${rules}`);
+  directory.write('shop.yaml', (SOUND.split('rules:')[0] ?? '') + `rules:\n${rules}`);
   const { policies, problems } = await directory.load();
   if (policies === undefined) throw new Error(JSON.stringify(problems));
   return policies;
