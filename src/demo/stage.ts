@@ -6,10 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { join, relative } from 'node:path';
 import { pino } from 'pino';
 import { openBroker } from '../cli/compose.ts';
-import { version } from '../cli/version.ts';
+import { listen } from '../cli/listen.ts';
 import { loadConfig } from '../config.ts';
-import { SHUTDOWN_GRACE_MS } from '../core/limits.ts';
-import { createHttpApp } from '../http.ts';
+import type { ConfigOverrides } from '../config.ts';
 import { storeLogSource } from '../store/log-source.ts';
 import { openSqliteReader } from '../store/sqlite-reader.ts';
 import { startPostgres } from './embedded-postgres.ts';
@@ -50,26 +49,20 @@ export async function setStage(): Promise<Stage> {
   const provider = starting.use(await startIdentityProvider());
 
   // The names that the example policies refer to.
-  process.env['SHOP_DATABASE_URL'] = shop.databaseUrl;
-  process.env['SHOP_ADMIN_URL'] = shop.adminUrl;
+  const env = { SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl };
   const policiesDirectory = relative(process.cwd(), join(import.meta.dirname, '../../policies')) || '.';
-  const listen = `127.0.0.1:${String(await freePort())}`;
-  const publicUrl = `http://${listen}`;
+  const address = `127.0.0.1:${await freePort()}`;
+  const publicUrl = `http://${address}`;
   provider.registerBroker(publicUrl);
-  const broker = starting.use(
-    await serveBroker({
-      listen,
-      data: dataDirectory,
-      policies: policiesDirectory,
-      issuers: [{ issuer: provider.issuer }],
-    }),
-  );
+  const issuers = [{ issuer: provider.issuer }];
+  const broker = await serveBroker({ listen: address, data: dataDirectory, policies: policiesDirectory, issuers }, env);
+  starting.use(broker);
 
   const { clientId, clientSecret } = provider.agents.get(AGENT) ?? unknownAgent();
   const databaseUrl = postgres.adminUrl('shop');
   const started = starting.move();
   return {
-    url: `${publicUrl}/mcp`,
+    url: broker.url,
     issuer: provider.issuer,
     ...{ policiesDirectory, dataDirectory, databaseUrl, clientId, clientSecret },
     shop: shopWitness(databaseUrl),
@@ -79,33 +72,28 @@ export async function setStage(): Promise<Stage> {
       const entries = await storeLogSource(reader).entries({}, 10_000);
       return entries.map(({ text }) => JSON.parse(text) as LoggedEntry);
     },
-    stopBroker: () => broker.stop(),
+    stopBroker: broker.stop,
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
 }
 
 interface ServingBroker extends AsyncDisposable {
+  readonly url: string;
   /** Idempotent. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** As `sallyport serve` does. What the broker has to complain about goes to stderr. */
-async function serveBroker(overrides: Parameters<typeof loadConfig>[0]['overrides'] & object): Promise<ServingBroker> {
-  const config = loadConfig({ env: process.env, overrides });
+async function serveBroker(overrides: ConfigOverrides, env: Record<string, string>): Promise<ServingBroker> {
+  const config = loadConfig({ env, overrides });
   const logger = pino({ level: 'warn', base: null }, pino.destination({ dest: 2, sync: true }));
   await using starting = new AsyncDisposableStack();
-  const open = starting.use(await openBroker(config, logger));
-  const { broker, authenticator } = open;
-  const readinessChecks = (): ReturnType<typeof open.readinessChecks> => open.readinessChecks();
-  const app = createHttpApp({ ...config, broker, authenticator, readinessChecks, logger, version });
-  starting.defer(async () => {
-    await Promise.all([app.close(SHUTDOWN_GRACE_MS), broker.drain(SHUTDOWN_GRACE_MS)]);
-  });
-  app.server.listen(config.listen.port, config.listen.host);
-  await once(app.server, 'listening');
+  const open = starting.use(await openBroker(config, logger, env));
+  const listening = await listen(config, open, logger);
+  starting.defer(() => listening.close());
   const serving = starting.move();
   const stop = (): Promise<void> => serving.disposeAsync();
-  return { stop, [Symbol.asyncDispose]: stop };
+  return { url: listening.url, stop, [Symbol.asyncDispose]: stop };
 }
 
 async function freePort(): Promise<number> {
