@@ -2,6 +2,7 @@
 import { WithheldError } from '../core/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_JSON_DEPTH } from '../core/limits.ts';
+import { base64Runs, base64Text } from './base64-runs.ts';
 import { replaceDetected, type Detector } from './detector.ts';
 import { MAX_NESTED_DOCUMENTS } from './limits.ts';
 import { mayBeJson, parseJsonText } from './nested-json.ts';
@@ -38,11 +39,13 @@ export class DetectorPass {
 
   /** One look at the whole text tells, most of the time, that nothing is there. */
   #possibleIn(text: string): readonly ActiveDetector[] {
+    if (this.#detectors.length === 0) return this.#detectors;
     // Escapes in nested JSON hide the characters that hints look for.
     if (text.includes('\\u') || text.includes('\\/')) return this.#detectors;
     const seen = NOT_ASCII.test(text) ? text + plainForm(text) : text;
-    const decoded = decodedRuns(seen).join('\n');
-    return this.#detectors.filter(({ detector }) => detector.hint.test(seen) || detector.hint.test(decoded));
+    const decoded = base64Runs(seen).flatMap(({ start, end }) => base64Text(seen.slice(start, end)) ?? []);
+    const hidden = decoded.join('\n');
+    return this.#detectors.filter(({ detector }) => detector.hint.test(seen) || detector.hint.test(hidden));
   }
 
   #json(value: Json, possible: readonly ActiveDetector[], depth: number, nested: number): Json {
@@ -94,14 +97,21 @@ export class DetectorPass {
       const found = plain === text ? plain : possible.reduce((left, active) => this.#detect(left, active), plain);
       if (found !== plain) return found;
     }
-    return text.replace(BASE64_RUN, (run) => {
-      const decoded = decodedText(run);
-      if (decoded === undefined) return run;
-      for (const active of possible) {
-        if (this.#detect(decoded, active) !== decoded) return active.detector.label;
-      }
-      return run;
-    });
+    return this.#base64(text, possible);
+  }
+
+  #base64(text: string, possible: readonly ActiveDetector[]): string {
+    let left = '';
+    let written = 0;
+    for (const { start, end } of base64Runs(text)) {
+      const decoded = base64Text(text.slice(start, end));
+      if (decoded === undefined) continue;
+      const found = possible.find((active) => this.#detect(decoded, active) !== decoded);
+      if (found === undefined) continue;
+      left += text.slice(written, start) + found.detector.label;
+      written = end;
+    }
+    return left + text.slice(written);
   }
 
   #detect(text: string, { detector, mode }: ActiveDetector): string {
@@ -116,27 +126,9 @@ export class DetectorPass {
 
 const NOT_ASCII = /[^\0-\x7f]/;
 const INVISIBLE = /[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]/g;
-/** Bounded, so that the engine's stack is; four characters of base64 are three bytes, so a cut falls between them. */
-const BASE64_RUN = /[A-Za-z0-9+/_-]{16,4096}={0,2}/g;
-
 /** Compatibility forms (NFKC) in their plain letters and digits, without invisible characters. */
 function plainForm(text: string): string {
   return text.normalize('NFKC').replace(INVISIBLE, '');
-}
-
-function decodedRuns(text: string): string[] {
-  return (text.match(BASE64_RUN) ?? []).map(decodedText).filter((decoded) => decoded !== undefined);
-}
-
-/** What a run of base64 or base64url says, where that is printable text. */
-function decodedText(run: string): string | undefined {
-  const bytes = Buffer.from(run, 'base64');
-  // The first bytes tell nearly all that is no text.
-  for (const byte of bytes) {
-    if (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) return undefined;
-  }
-  const decoded = bytes.toString('utf8');
-  return decoded.includes('\ufffd') ? undefined : decoded;
 }
 
 /** `[email]`, `[email] 2`, …: two names that were found must not become one member. */

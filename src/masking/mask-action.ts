@@ -19,6 +19,7 @@ export interface MaskAction {
 
 /** What keep-first and keep-last show of a value that is too short to show a part of. */
 const HIDDEN = '****';
+const SURROGATE = /[\ud800-\udfff]/;
 /** 80 bits: enough that values of one deployment do not meet by chance, short enough for a prompt. */
 const HASH_BYTES = 10;
 
@@ -60,15 +61,10 @@ function hashText(value: Json, key: KeyObject): string {
 function keptText(value: Json, count: number, first: boolean): string {
   if (typeof value !== 'string' && typeof value !== 'number') return HIDDEN;
   const text = String(value);
-  // Code points: a cut surrogate pair would leave half a character behind.
-  const characters = text.length > 4 * count ? edge(text, 2 * count, first) : Array.from(text);
+  // Code points where there are pairs: half of one would be no character.
+  const characters = SURROGATE.test(text) ? Array.from(text) : text;
   if (characters.length < 2 * count) return HIDDEN;
-  return first ? characters.slice(0, count).join('') + HIDDEN : HIDDEN + characters.slice(-count).join('');
-}
-
-/** Code points of one end of a long text, at least `count` of them. */
-function edge(text: string, count: number, first: boolean): string[] {
-  const characters = Array.from(first ? text.slice(0, 2 * count) : text.slice(-2 * count));
-  // The far edge may have cut a pair in half.
-  return first ? characters.slice(0, count) : characters.slice(-count);
+  const kept = first ? characters.slice(0, count) : characters.slice(-count);
+  const shown = typeof kept === 'string' ? kept : kept.join('');
+  return first ? shown + HIDDEN : HIDDEN + shown;
 }

@@ -8,7 +8,9 @@ const EMAIL: Detector = {
   name: 'email',
   label: '[email]',
   hint: /@|%40/,
-  pattern: /[\p{L}\p{N}._%+'-]{1,64}(?:@|%40)(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}\p{L}{2,24}/gu,
+  // Only from the start of a run, so that a long one is looked at once.
+  pattern:
+    /(?<![\p{L}\p{N}._%+'-])[\p{L}\p{N}._%+'-]+(?:@|%40)(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}\p{L}{2,24}/gu,
 };
 
 /** ISO 13616: check digits over exactly the length of the country. */

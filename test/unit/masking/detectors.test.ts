@@ -103,6 +103,11 @@ describe('a detector', () => {
     ['full-width letters', { a: 'ann＠example．com' }, { a: '[email]' }],
     ['invisible characters', { a: 'ann@exam\u200bple.com' }, { a: '[email]' }],
     ['base64', { a: `x ${Buffer.from(email).toString('base64')}` }, { a: 'x [email]' }],
+    [
+      'base64 in a URL',
+      { a: `https://x.test/v/${Buffer.from(email).toString('base64')}?k=1` },
+      { a: 'https://x.[email]?k=1' },
+    ],
     ['base64url', { a: Buffer.from(`~~?>${email}`).toString('base64url') }, { a: '[email]' }],
   ] as [string, JsonObject, JsonObject][])('sees through %s', (_name, value, left) => {
     expect(masked(value, mask('email'))).toEqual(left);
