@@ -16,6 +16,7 @@ import { STOP_GRACE_MS } from './core/limits.ts';
 import type { PolicySet } from './core/policy.ts';
 import type { Sessions } from './core/session.ts';
 import { Conflict, type Change } from './core/store.ts';
+import type { Tool } from './core/tool.ts';
 import { uuidv7 } from './core/uuid.ts';
 import { decide, permitFor, visibleTool, visibleTools } from './policy/decide.ts';
 import { runOnBackend, whyStopped, type BackendPorts } from './run-on-backend.ts';
@@ -61,7 +62,7 @@ export function createBroker(ports: Ports): RunningBroker {
     if (typeof session !== 'string') return record.unlogged(session);
     if (draining) return await record.refused(refuse('shutting_down'));
     using slot = slots.take(principal.key);
-    if (slot === undefined) return record.refused(refuse('too_many_calls'));
+    if (slot === undefined) return await record.refused(refuse('too_many_calls'));
     return await passTheDoors(call, invocation, watch);
   }
 
@@ -86,10 +87,12 @@ export function createBroker(ports: Ports): RunningBroker {
     const deciding = policies.rules.filter((rule) => decision.rules.includes(rule.id));
     const digest = callDigest(ports.digestKey, invocation, tool, deciding);
 
-    // 4. Approve.
+    // 4. Approve. A call that was approved, and whose caller gave up too early, is joined: nobody is asked twice.
     let permit = permitFor(invocation, decision);
     let use: Change = {};
     if (permit === undefined) {
+      const joined = tool.annotations.readOnly ? undefined : await join(tool, decision, digest, record, present);
+      if (joined !== undefined) return joined;
       const requirements = deciding.flatMap((rule) => rule.approval ?? []);
       const ask = { invocation, tool, decision, digest, requirements };
       let answered: Answered;
@@ -118,10 +121,10 @@ export function createBroker(ports: Ports): RunningBroker {
       intent = await record.intent(permit, tool, digest, use);
     } catch (error) {
       if (!(error instanceof Conflict)) return record.unlogged(error);
-      const followed = await ports.repeated.follow(digest, signal).catch((reason: unknown) => reason as Error);
-      if (followed instanceof StoreError) return record.unlogged(followed);
-      if (followed instanceof Error) return record.refused(stillRunning(signal), decision);
-      if (followed.kind !== 'none') return record.joined(tool, followed);
+      const joined = await join(tool, decision, digest, record, signal);
+      if (joined !== undefined) return joined;
+      // Nothing runs: in that very moment the other one was delivered, or a person took their word back.
+      if (permit.approval !== undefined) return record.refused(refuse('approval_changed'), decision);
       return passTheDoors(call, invocation, watch);
     }
     watch.lap('intent');
@@ -131,6 +134,21 @@ export function createBroker(ports: Ports): RunningBroker {
 
     // 9 and 10. Write the outcome, reply.
     return record.outcome(tool, ending);
+  }
+
+  /** The reply of an identical call that runs, or whose reply was not delivered; undefined where there is none. */
+  async function join(
+    tool: Tool,
+    decision: Decision,
+    digest: string,
+    record: CallRecord,
+    signal: AbortSignal,
+  ): Promise<Reply | undefined> {
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(tool.timeoutMs)]);
+    const followed = await ports.repeated.follow(digest, patience).catch((reason: unknown) => reason as Error);
+    if (followed instanceof StoreError) return record.unlogged(followed);
+    if (followed instanceof Error) return record.refused(stillRunning(patience), decision);
+    return followed.kind === 'none' ? undefined : record.joined(tool, followed);
   }
 
   return {

@@ -24,6 +24,12 @@ export const REFUSALS = {
     retryable: true,
     words: 'This call waits for the approval of a person. Make exactly the same call again to go on waiting.',
   },
+  approval_changed: {
+    level: 'info',
+    retryable: true,
+    words:
+      'The approval of this call changed in the moment it was used, so the call was not made. Make the same call again.',
+  },
   approval_denied: { level: 'info', retryable: false, words: 'A person declined this call.' },
   approval_expired: {
     level: 'info',

@@ -24,6 +24,9 @@ export interface RepeatedCallsOptions {
 export function createRepeatedCalls(options: RepeatedCallsOptions): RepeatedCalls {
   const { store, clock, broker } = options;
 
+  /** Replies that have reached their callers, and whose rows are being deleted: a call made right after must not meet them. */
+  const leaving = new Map<string, Promise<void>>();
+
   async function isAlive(id: string): Promise<boolean> {
     const heartbeat = queries.selectFrom('brokers').selectAll().where('id', '=', id);
     const [row] = await store.query<{ heartbeat_at: number; stopped_at: number | null }>(statement(heartbeat));
@@ -46,6 +49,11 @@ export function createRepeatedCalls(options: RepeatedCallsOptions): RepeatedCall
     );
     if (row === undefined) return { kind: 'none' };
     const { invocation } = row;
+    const left = leaving.get(invocation);
+    if (left !== undefined) {
+      await left;
+      return look(digest);
+    }
     if (row.state === 'running') {
       if (await isAlive(row.broker)) return 'running';
       await giveUp(invocation);
@@ -81,7 +89,11 @@ export function createRepeatedCalls(options: RepeatedCallsOptions): RepeatedCall
 
     delivered(invocation) {
       const row = queries.deleteFrom('calls').where('invocation', '=', invocation);
-      store.commit({ statements: [statement(row)] }).catch(() => undefined);
+      const left = store
+        .commit({ statements: [statement(row)] })
+        .then(ignore, ignore)
+        .finally(() => leaving.delete(invocation));
+      leaving.set(invocation, left);
     },
 
     async follow(digest, signal) {
@@ -92,4 +104,8 @@ export function createRepeatedCalls(options: RepeatedCallsOptions): RepeatedCall
       }
     },
   };
+}
+
+function ignore(): void {
+  // A row that stays costs a repeated reply within the next minutes; a store that is down is told elsewhere.
 }

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApprovals } from '../../src/approval/approvals.ts';
 import { createBroker, type Ports, type RunningBroker } from '../../src/broker.ts';
+import type { ApprovalRecords } from '../../src/core/approval-records.ts';
+import type { Reviews } from '../../src/core/approvals.ts';
 import type { Call } from '../../src/core/broker.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { LeaseHold, Leases } from '../../src/core/credential.ts';
@@ -40,6 +42,8 @@ export interface Pipeline extends AsyncDisposable {
   readonly broker: RunningBroker;
   readonly store: Store;
   readonly leases: CountingLeases;
+  readonly approvals: ApprovalRecords;
+  readonly reviews: Reviews;
   /** Calls that reached the backend. */
   readonly backendCalls: readonly ToolCall[];
   /** Everything the process said about itself. */
@@ -140,10 +144,12 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
       },
     ],
   });
+  const records = createApprovalRecords(store);
+  const approvals = createApprovals({ records, log, clock });
   const ports: Ports = {
     policies: () => policies,
     sessions: createSessions({ store, clock }),
-    approvals: createApprovals({ records: createApprovalRecords(store), log, clock }),
+    approvals,
     log,
     leases,
     repeated: createRepeatedCalls({
@@ -163,6 +169,8 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     broker,
     store,
     leases,
+    approvals: records,
+    reviews: approvals,
     backendCalls,
     said,
     directory,
