@@ -1,29 +1,53 @@
 // `sallyport log list`: entries that match, oldest first, one a line.
+import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import type { JsonObject } from '../core/json.ts';
 import type { EntryFilter, WrittenEntry } from '../core/log-source.ts';
 import { gistOf, whoOf, word } from '../log/describe.ts';
 import { openPlace, withPlace } from './log-place.ts';
-import type { PlaceOptions } from './log-place.ts';
+import type { LogPlace, PlaceOptions } from './log-place.ts';
+import { allEntries } from './log-steps.ts';
+
+const FOLLOW_INTERVAL_MS = 250;
 
 interface ListOptions extends PlaceOptions, Omit<EntryFilter, 'afterSeq'> {
   readonly limit: number;
   readonly json?: true;
+  readonly follow?: true;
 }
 
 export function listCommand(): Command {
   return withFilters(withPlace(new Command('list')))
     .description('list entries, oldest first')
     .option('--limit <number>', 'how many, counted from the newest', wholeNumber, 50)
+    .option('-f, --follow', 'go on with what is written from now on, until interrupted')
     .option('--json', 'one entry a line, as it was written')
     .action(async (options: ListOptions) => {
       using place = await openPlace(options);
-      const { limit, json, data: _, ...filter } = options;
+      const { limit, json, follow, data: _, ...filter } = options;
       const entries = await place.source.entries(filter, limit, 'newest');
       for (const entry of entries) process.stdout.write(`${json ? entry.text : line(entry)}\n`);
-      if (entries.length === 0 && !json) process.stderr.write('No entry matches.\n');
+      if (entries.length === 0 && !json && !follow) process.stderr.write('No entry matches.\n');
+      if (follow) await keepListing(place, filter, entries.at(-1)?.seq, json);
     });
+}
+
+async function keepListing(
+  place: LogPlace,
+  filter: EntryFilter,
+  last: number | undefined,
+  json?: true,
+): Promise<never> {
+  const [newest] = last === undefined ? await place.source.entries({}, 1, 'newest') : [{ seq: last }];
+  let afterSeq = newest?.seq ?? 0;
+  while (true) {
+    for await (const entry of allEntries(place, { ...filter, afterSeq })) {
+      process.stdout.write(`${json ? entry.text : line(entry)}\n`);
+      afterSeq = entry.seq;
+    }
+    await delay(FOLLOW_INTERVAL_MS);
+  }
 }
 
 export function withFilters(command: Command): Command {

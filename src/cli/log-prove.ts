@@ -38,6 +38,8 @@ export function keyCommand(): Command {
     .action(async (options: PlaceOptions) => {
       using place = await openPlace(options);
       const origin = await readLogTree(place.reader).origin();
+      if (origin === '')
+        throw new UsageError('the log has signed nothing yet', 'Start the broker once: it names the log.');
       const verifiers = await verifiersFor(origin, options.data, []);
       process.stdout.write(verifiers.map((verifier) => `${formatVerifier(verifier)}\n`).join(''));
     });

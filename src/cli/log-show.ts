@@ -1,11 +1,11 @@
 // `sallyport log show`: one invocation on its way through the doors, or a single entry.
 import { Command } from 'commander';
 import pc from 'picocolors';
-import type { Payloads } from '../core/entry.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { WrittenEntry } from '../core/log-source.ts';
-import { doorsOf, gistOf, printable, whoOf, word } from '../log/describe.ts';
-import { openPayload } from '../log/payload.ts';
+import { whoOf, word } from '../log/describe.ts';
+import { stepOf, told } from './log-steps.ts';
+import type { Step } from './log-steps.ts';
 import { openPlace, withPlace } from './log-place.ts';
 import type { LogPlace, PlaceOptions } from './log-place.ts';
 import { UsageError } from './terminal.ts';
@@ -15,12 +15,6 @@ const MAX_ENTRIES = 1_000;
 
 interface ShowOptions extends PlaceOptions {
   readonly json?: true;
-}
-
-/** An entry with what is kept beside it; a text says why that cannot be shown. */
-interface Step {
-  readonly body: JsonObject;
-  readonly payloads: Payloads | string | undefined;
 }
 
 export function showCommand(): Command {
@@ -46,19 +40,6 @@ async function find({ source }: LogPlace, id: string): Promise<readonly WrittenE
   return entries;
 }
 
-async function stepOf({ source, payloadKeys }: LogPlace, { seq, text }: WrittenEntry): Promise<Step> {
-  const body = JSON.parse(text) as JsonObject;
-  if (body['payload'] === undefined) return { body, payloads: undefined };
-  const sealed = await source.sealedPayload(seq);
-  if (sealed === undefined) return { body, payloads: 'erased' };
-  if (payloadKeys === undefined) return { body, payloads: 'not shown: payload.key is not at hand' };
-  try {
-    return { body, payloads: openPayload(payloadKeys, sealed, body) };
-  } catch (error) {
-    return { body, payloads: `not shown: ${error instanceof Error ? error.message : String(error)}` };
-  }
-}
-
 function asJson({ body, payloads }: Step): JsonObject {
   if (payloads === undefined) return { entry: body };
   return { entry: body, payloads: payloads as JsonObject | string };
@@ -67,7 +48,7 @@ function asJson({ body, payloads }: Step): JsonObject {
 async function story({ source }: LogPlace, steps: readonly Step[]): Promise<string> {
   const [first] = steps;
   if (first === undefined) return '';
-  const lines = [...heading(first.body), ...steps.flatMap((step) => told(step, first))];
+  const lines = [...heading(first.body), ...steps.flatMap((step) => told(step, first.body))];
   const intent = steps.find(({ body }) => body['type'] === 'intent');
   const isOpen = intent !== undefined && !steps.some(({ body }) => body['type'] === 'outcome');
   if (isOpen) {
@@ -86,27 +67,5 @@ function heading(body: JsonObject): string[] {
   const who = whoOf(body);
   if (who !== '') lines.push(`${pc.dim('caller ')} ${who}`);
   if (body['session'] !== undefined) lines.push(`${pc.dim('session')} ${word(body['session'])}`);
-  return lines;
-}
-
-function told({ body, payloads }: Step, first: Step): string[] {
-  const time = word(body['time']);
-  const since = Date.parse(time) - Date.parse(word(first.body['time']));
-  const lines = [
-    '',
-    `${pc.dim(`#${word(body['seq'])}`)} ${pc.bold(word(body['type']))}  ` +
-      pc.dim(time.replace('T', ' ')) +
-      (since > 0 ? pc.dim(`  +${since} ms`) : ''),
-  ];
-  const gist = gistOf(body);
-  if (gist !== '') lines.push(`   ${gist}`);
-  const doors = doorsOf(body['doors']);
-  if (doors !== '') lines.push(`   ${pc.dim('doors')} ${doors}`);
-  if (typeof payloads === 'string') lines.push(`   ${pc.dim('payload')} ${payloads}`);
-  else if (payloads !== undefined) {
-    for (const [name, value] of Object.entries(payloads)) {
-      lines.push(`   ${pc.dim(name)} ${printable(JSON.stringify(value))}`);
-    }
-  }
   return lines;
 }

@@ -7,14 +7,16 @@ import { verifyProof } from '../log/proof.ts';
 import { verifyLog } from '../log/verify.ts';
 import type { Verification } from '../log/verify.ts';
 import { storeLogCopy } from '../store/log-copy.ts';
-import { openPlace, readGiven, verifiersFor, withPlace } from './log-place.ts';
+import { openExport } from '../log/exported.ts';
+import { openPlace, payloadKeysOf, readGiven, verifiersFor, withPlace } from './log-place.ts';
 import type { PlaceOptions } from './log-place.ts';
-import { EXIT } from './terminal.ts';
+import { EXIT, UsageError } from './terminal.ts';
 
 interface VerifyOptions extends PlaceOptions {
   readonly checkpoint: readonly string[];
   readonly key: readonly string[];
   readonly proof?: string;
+  readonly copy?: string;
   readonly json?: true;
 }
 
@@ -25,6 +27,7 @@ export function verifyCommand(): Command {
     .description('derive every hash again, and find any change, removal, insertion or reordering')
     .option('--checkpoint <file>', 'also hold it against a checkpoint kept elsewhere (repeatable)', collect, [])
     .option('--key <key>', 'public key of the log, or a file with it (repeatable)', collect, [])
+    .option('--copy <file>', 'verify an exported log instead of the store')
     .option('--proof <file>', 'check a proof instead, which needs nothing but the key')
     .option('--json', 'the findings as JSON')
     .action(async (options: VerifyOptions) => {
@@ -34,9 +37,8 @@ export function verifyCommand(): Command {
 }
 
 async function verifyStore(options: VerifyOptions): Promise<number> {
-  using place = await openPlace(options);
-  place.reader.hold();
-  const copy = storeLogCopy(place.reader);
+  await using opened = new AsyncDisposableStack();
+  const { copy, payloadKeys } = await openCopy(options, opened);
   const kept = await Promise.all(
     options.checkpoint.map(async (file) => ({
       name: `the checkpoint in ${file}`,
@@ -44,7 +46,7 @@ async function verifyStore(options: VerifyOptions): Promise<number> {
     })),
   );
   const verifiers = await verifiersFor(await copy.origin(), options.data, options.key);
-  const checks = { verifiers, kept, payloadKeys: place.payloadKeys, now: Date.now(), progress };
+  const checks = { verifiers, kept, payloadKeys, now: Date.now(), progress };
   let verification: Verification;
   try {
     verification = await verifyLog(copy, checks);
@@ -56,6 +58,20 @@ async function verifyStore(options: VerifyOptions): Promise<number> {
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   process.stdout.write(options.json ? `${JSON.stringify(verification, null, 2)}\n` : report(verification));
   return verification.findings.length === 0 ? EXIT.good : EXIT.no;
+}
+
+/** The store, held still while it is read; or an exported file. */
+async function openCopy({ data, copy }: VerifyOptions, opened: AsyncDisposableStack) {
+  if (copy === undefined) {
+    const place = opened.use(await openPlace({ data }));
+    place.reader.hold();
+    return { copy: storeLogCopy(place.reader), payloadKeys: place.payloadKeys };
+  }
+  try {
+    return { copy: await openExport(copy), payloadKeys: await payloadKeysOf(data) };
+  } catch (error) {
+    throw new UsageError(`--copy ${copy}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 async function checkProof({ data, key, json }: VerifyOptions, file: string): Promise<number> {
@@ -90,9 +106,9 @@ function report(found: Verification): string {
       `${(state === 'running' ? pc.cyan : pc.yellow)(state)}  invocation ${invocation} (entry ${seq}) has no outcome`,
     );
   }
-  lines.push(
-    findings.length === 0 ? pc.green('The log is what was signed.') : pc.red('The log is NOT what was signed.'),
-  );
+  if (findings.length > 0) lines.push(pc.red('The log is NOT what was signed.'));
+  else if (covered === 0) lines.push(pc.yellow('Nothing is wrong with it, but nothing of it is signed.'));
+  else lines.push(pc.green('The log is what was signed.'));
   return lines.join('\n') + '\n';
 }
 

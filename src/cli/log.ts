@@ -1,16 +1,16 @@
 // `sallyport log`: for auditors. Reads the store or a copy of it; needs no running broker.
 import { Command } from 'commander';
+import { exportCommand } from './log-export.ts';
 import { listCommand } from './log-list.ts';
 import { keyCommand, proveCommand } from './log-prove.ts';
+import { replayCommand } from './log-replay.ts';
 import { showCommand } from './log-show.ts';
 import { verifyCommand } from './log-verify.ts';
 
+const COMMANDS = [listCommand, showCommand, replayCommand, verifyCommand, proveCommand, keyCommand, exportCommand];
+
 export function logCommand(): Command {
-  return new Command('log')
-    .description('read and prove the log')
-    .addCommand(listCommand())
-    .addCommand(showCommand())
-    .addCommand(verifyCommand())
-    .addCommand(proveCommand())
-    .addCommand(keyCommand());
+  const log = new Command('log').description('read and prove the log');
+  for (const command of COMMANDS) log.addCommand(command().exitOverride().showHelpAfterError('(try --help)'));
+  return log;
 }

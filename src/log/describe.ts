@@ -17,6 +17,7 @@ export function gistOf(body: JsonObject): string {
     textOf(body['code']),
     decisionOf(body['decision']),
     named('approval', body['approval']),
+    reviewOf(body),
     named('lease', body['lease']),
     textOf(body['reference']),
     named('until', body['expires']),
@@ -31,6 +32,11 @@ export function gistOf(body: JsonObject): string {
     textOf(body['detail']),
   ];
   return printable(parts.filter((part) => part !== '').join(', '));
+}
+
+function reviewOf({ verdict, person, state }: JsonObject): string {
+  if (!isJsonObject(person)) return '';
+  return `${verdict === 'approve' ? 'approved' : 'denied'} by ${word(person['name'])} (now ${word(state)})`;
 }
 
 export function decisionOf(decision: Json | undefined): string {
