@@ -6,11 +6,12 @@ import { Masked } from '../core/evidence.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import type { ToolAnswer } from '../core/tool.ts';
 import { DetectorPass, type ActiveDetector } from './detector-pass.ts';
-import { MAX_CONTENT_BLOCKS, MAX_RESULT_CHARACTERS } from './limits.ts';
+import { ALWAYS_SECOND_OPINION_CHARACTERS, MAX_CONTENT_BLOCKS, MAX_RESULT_CHARACTERS } from './limits.ts';
 import { REMOVED } from './mask-action.ts';
 import { maskDocument, type Findings, type MaskedJson, type WalkedMask } from './mask-walk.ts';
 import { parseJsonText } from './nested-json.ts';
 import type { PathState } from './path-automaton.ts';
+import { rawPath, type OpinionPath } from './second-opinion.ts';
 import { changeParameters } from './url-parameters.ts';
 
 export interface AnswerMask extends WalkedMask {
@@ -24,6 +25,8 @@ export interface CompiledMasks {
   readonly start: PathState;
   readonly paths: readonly AnswerMask[];
   readonly detectors: readonly ActiveDetector[];
+  /** What the second engine is asked about. */
+  readonly opinions: readonly OpinionPath[];
 }
 
 /** What an error's text becomes where it is not JSON, so that no mask can be applied to it. */
@@ -45,11 +48,13 @@ class AnswerMasking {
   readonly #start: PathState;
   readonly #masks: readonly AnswerMask[];
   readonly #findings: Findings;
+  readonly #opinions: readonly OpinionPath[];
   readonly #detected: Record<string, number> = {};
   readonly #detectors: DetectorPass;
   #characters = 0;
 
-  constructor({ start, paths, detectors }: CompiledMasks) {
+  constructor({ start, paths, detectors, opinions }: CompiledMasks) {
+    this.#opinions = opinions;
     this.#start = start;
     this.#masks = paths;
     this.#findings = { taken: paths.map(() => 0), found: paths.map(() => false) };
@@ -62,6 +67,7 @@ class AnswerMasking {
     let structured = answer.structured === undefined ? REMOVED : this.#document(answer.structured);
     if (structured !== REMOVED) {
       const text = this.#text(structured);
+      this.#askAgain(structured, text);
       const masked = this.#detectors.value(structured, text);
       content.push(textBlock(masked === structured ? text : this.#text(masked)));
       structured = masked;
@@ -164,6 +170,12 @@ class AnswerMasking {
     if (this.#characters > MAX_RESULT_CHARACTERS) {
       throw new WithheldError(`the result has more than ${String(MAX_RESULT_CHARACTERS)} characters`);
     }
+  }
+
+  #askAgain(masked: Json, text: string): void {
+    if (text.length > ALWAYS_SECOND_OPINION_CHARACTERS || !isJsonObject(masked)) return;
+    const path = rawPath(masked, this.#opinions);
+    if (path !== undefined) throw new WithheldError(`the engines disagree: jsonpath-plus finds a raw value at ${path}`);
   }
 
   #demandMatches(): void {

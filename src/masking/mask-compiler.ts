@@ -19,6 +19,7 @@ import type { DetectorName } from './detector.ts';
 import { DETECTORS } from './detectors.ts';
 import { schemaAfterDetectors } from './schema-after-detectors.ts';
 import { PathAutomaton } from './path-automaton.ts';
+import { opinionPaths } from './second-opinion.ts';
 import { schemaAfterMasks } from './schema-after-masks.ts';
 
 export interface MaskCompilerOptions {
@@ -65,7 +66,8 @@ function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: Ke
     masks.push({ path: path.text, mustMatch: declaration.mustMatch ?? false, action });
   }
   const strengths = masks.map(({ action }) => action.strength);
-  const compiled = { start: new PathAutomaton(paths, strengths).start, paths: masks, detectors };
+  const { start } = new PathAutomaton(paths, strengths);
+  const compiled = { start, paths: masks, detectors, opinions: opinionPaths(paths) };
   const described = [
     ...masks.map(({ path, action }) => ({ path, action: action.name })),
     ...detectors.map(({ detector, mode }) => ({ path: `detect ${detector.name}`, action: mode })),

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { WithheldError } from '../../../src/core/errors.ts';
+import type { JsonObject } from '../../../src/core/json.ts';
+import { parseJsonPath } from '../../../src/masking/json-path.ts';
+import { maskAnswer } from '../../../src/masking/mask-answer.ts';
+import { PathAutomaton } from '../../../src/masking/path-automaton.ts';
+import { opinionPaths, rawPath } from '../../../src/masking/second-opinion.ts';
+import { masked } from './support.ts';
+
+const opinion = (...paths: string[]): ReturnType<typeof opinionPaths> => opinionPaths(paths.map(parseJsonPath));
+
+describe('the second opinion', () => {
+  it.each([
+    ['$.rows[*].email', '$.rows[*].email'],
+    ["$['rows'].*..pw", '$.rows[*]..pw'],
+    ['$..*', '$..*'],
+  ])('is asked about %s', (path, asked) => {
+    expect(opinion(path)).toEqual([{ text: path, asked }]);
+  });
+
+  it.each(['$', '$[0]', '$.a[1:2]', '$[?@.a]', "$['a','b']", "$['0']", "$['a`b']", "$['^']", '$..length'])(
+    'is not asked about %s, which jsonpath-plus reads otherwise or cannot be trusted with',
+    (path) => {
+      expect(opinion(path)).toEqual([]);
+    },
+  );
+
+  it.each([[{ a: 'raw' }], [{ a: 7 }], [{ a: null }], [{ a: {} }], [{ b: { a: [1] } }]] as [JsonObject][])(
+    'finds the raw value in %j',
+    (value) => {
+      expect(rawPath(value, opinion('$..a'))).toBe('$..a');
+    },
+  );
+
+  it.each([
+    [{ with: 'redact', label: 'A label' }],
+    [{ with: 'hash' }],
+    [{ with: 'remove' }],
+    [{ with: 'keep-last', count: 16 }],
+    [{ with: 'keep-first', count: 16 }],
+  ])('agrees with what %j leaves', (how) => {
+    const value = { a: '𝒳'.repeat(40), b: [{ a: 7 }, { a: { a: 'x\ny' } }] };
+    expect(() => masked(value, { path: '$..a', ...how })).not.toThrow();
+    expect(() => masked(value, { path: '$..*', ...how })).not.toThrow();
+  });
+
+  it('withholds a result of a walk that has missed a place', () => {
+    const action = { name: 'redact', strength: 1, apply: () => '[redacted]' };
+    const masks = {
+      start: new PathAutomaton([parseJsonPath('$.other')], [1]).start,
+      paths: [{ path: '$.a', mustMatch: false, action }],
+      detectors: [],
+      opinions: opinion('$.a'),
+    };
+    expect(() => maskAnswer({ structured: { a: 's3cret' } }, masks)).toThrow(WithheldError);
+    expect(() => maskAnswer({ structured: { a: 's3cret' } }, masks)).toThrow(/disagree/);
+    expect(maskAnswer({ structured: { b: 1 } }, masks).structured).toEqual({ b: 1 });
+  });
+});
