@@ -40,11 +40,16 @@ export interface ClientCredentialsOptions extends BrokerOptions {
   clientAuthentication?: 'client_secret_basic' | 'client_secret_post';
   /** What the token is asked for. Default: `{ resource: url }` (RFC 8707). Some providers want `audience` or `scope` instead. */
   tokenParameters?: Record<string, string>;
+  token?: never;
 }
 
 /** A token from the app itself: called before every request, so it should cache; called again after a 401. */
 export interface OwnTokenOptions extends BrokerOptions {
   token: () => Promise<string>;
+  issuer?: never;
+  tokenUrl?: never;
+  clientId?: never;
+  clientSecret?: never;
 }
 
 export type SallyportOptions = ClientCredentialsOptions | OwnTokenOptions;
