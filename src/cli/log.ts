@@ -4,10 +4,20 @@ import { exportCommand } from './log-export.ts';
 import { listCommand } from './log-list.ts';
 import { keyCommand, proveCommand } from './log-prove.ts';
 import { replayCommand } from './log-replay.ts';
+import { schemaCommand } from './log-schema.ts';
 import { showCommand } from './log-show.ts';
 import { verifyCommand } from './log-verify.ts';
 
-const COMMANDS = [listCommand, showCommand, replayCommand, verifyCommand, proveCommand, keyCommand, exportCommand];
+const COMMANDS = [
+  listCommand,
+  showCommand,
+  replayCommand,
+  verifyCommand,
+  proveCommand,
+  keyCommand,
+  exportCommand,
+  schemaCommand,
+];
 
 export function logCommand(): Command {
   const log = new Command('log').description('read and prove the log');

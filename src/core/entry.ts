@@ -114,6 +114,14 @@ export type EntryBody =
   | { readonly type: 'policy.loaded'; readonly policy: string; readonly tools: number; readonly rules: number }
   | { readonly type: 'policy.refused'; readonly policy?: string; readonly problems: readonly string[] }
   | {
+      readonly type: 'payload.erased';
+      /** Numbers of the entries whose payloads are gone. */
+      readonly entries: readonly number[];
+      readonly reason: string;
+      /** Who asked for it; absent where a retention rule did. */
+      readonly person?: { readonly issuer: string; readonly subject: string; readonly name: string };
+    }
+  | {
       readonly type: 'auth.failures';
       readonly count: number;
       readonly reasons: Readonly<Record<string, number>>;

@@ -16,6 +16,19 @@ export function openPayload(ring: KeyRing, sealed: Uint8Array, body: JsonObject)
   return JSON.parse(plaintext.toString()) as Payloads;
 }
 
+/** The arguments of the call an approval was asked for, as sent; undefined where they were erased. */
+export async function requestedArguments(
+  source: LogSource,
+  ring: KeyRing,
+  invocation: string,
+): Promise<JsonObject | undefined> {
+  const [requested] = await source.entries({ invocation, type: 'approval.requested' }, 1);
+  if (requested === undefined) return undefined;
+  const sealed = await source.sealedPayload(requested.seq);
+  if (sealed === undefined) return undefined;
+  return openPayload(ring, sealed, JSON.parse(requested.text) as JsonObject).arguments;
+}
+
 /** The masked reply an invocation got, for giving it again; undefined where there was none, or it was erased. */
 export async function recordedReply(
   source: LogSource,

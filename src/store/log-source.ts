@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { BROKER_SILENT_MS } from '../core/limits.ts';
 import type { EntryFilter, LogSource, WrittenEntry } from '../core/log-source.ts';
-import type { Store } from '../core/store.ts';
+import type { Statement, Store } from '../core/store.ts';
 import { queries, statement } from './queries.ts';
 
 export function storeLogSource(store: Pick<Store, 'query'>): LogSource {
@@ -51,4 +51,21 @@ function select(filter: EntryFilter, limit: number, newest: boolean) {
 function contains(expression: ReturnType<typeof sql>, text: string) {
   const pattern = `%${text.replaceAll(/[\\%_]/g, (character) => `\\${character}`)}%`;
   return sql<boolean>`${expression} like ${pattern} escape '\\'`;
+}
+
+/** To be committed with the `payload.erased` entry that names it. Conflict where there is none to erase. */
+export function erasePayload(seq: number): Statement {
+  return statement(queries.deleteFrom('payloads').where('seq', '=', seq), 1);
+}
+
+/** Numbers of entries before `time` (RFC 3339) that still have a payload: what a retention rule erases, in portions. */
+export async function payloadsBefore(store: Pick<Store, 'query'>, time: string, limit: number): Promise<number[]> {
+  const query = queries
+    .selectFrom('payloads')
+    .innerJoin('entries', 'entries.seq', 'payloads.seq')
+    .select('payloads.seq')
+    .where(sql`body ->> 'time'`, '<', time)
+    .orderBy('payloads.seq')
+    .limit(limit);
+  return (await store.query<{ seq: number }>(statement(query))).map(({ seq }) => seq);
 }

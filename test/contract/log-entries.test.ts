@@ -1,0 +1,136 @@
+// The published schema of entries, and what erasing a payload leaves behind.
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EntryBody } from '../../src/core/entry.ts';
+import type { Keys } from '../../src/core/keys.ts';
+import { Conflict } from '../../src/core/store.ts';
+import type { Store } from '../../src/core/store.ts';
+import { entrySchema } from '../../src/log/entry-schema.ts';
+import { erasePayloads } from '../../src/log/erase.ts';
+import { createLog } from '../../src/log/log.ts';
+import { recordedReply } from '../../src/log/payload.ts';
+import { verifyLog } from '../../src/log/verify.ts';
+import { loadKeys } from '../../src/store/keys.ts';
+import { storeLogCopy } from '../../src/store/log-copy.ts';
+import { erasePayload, payloadsBefore, storeLogSource } from '../../src/store/log-source.ts';
+import { openSqliteStore } from '../../src/store/sqlite-store.ts';
+
+const principal = { issuer: 'https://issuer.example', subject: 'ann', actor: 'agent' };
+const ofInvocation = { invocation: 'i', session: 's', principal, tool: 't', policy: 'p' };
+const ofApproval = { approval: 'a', principal, session: 's', tool: 't', backend: 'b', policy: 'p' };
+const decision = { effect: 'allow', reason: 'rule_matched', rules: ['r'] } as const;
+const ofLease = { lease: 'l', backend: 'b', reference: 'role', session: 's', principal };
+const person = { issuer: 'https://issuer.example', subject: 'fin', name: 'Fin' };
+const time = '2026-11-23T21:00:00.000Z';
+
+/** One of each type, with everything it can have: a new type or member does not compile until it is here. */
+const samples: { readonly [Type in EntryBody['type']]: EntryBody & { type: Type } } = {
+  refused: { ...ofInvocation, type: 'refused', code: 'denied', detail: 'd', decision, doors: { decide: 0.1 } },
+  intent: { ...ofInvocation, type: 'intent', backend: 'b', digest: 'd', decision, approval: 'a' },
+  outcome: {
+    ...ofInvocation,
+    type: 'outcome',
+    backend: 'b',
+    outcome: 'withheld',
+    code: 'result_withheld',
+    detail: 'd',
+    lease: 'l',
+    masked: { '$.a': 1 },
+    joined: 'j',
+    truncated: true,
+    bytes: 5,
+    doors: { mask: 0.25 },
+  },
+  'approval.requested': {
+    ...ofApproval,
+    type: 'approval.requested',
+    invocation: 'i',
+    digest: 'd',
+    rules: ['r'],
+    expires: time,
+  },
+  'approval.reviewed': {
+    ...ofApproval,
+    type: 'approval.reviewed',
+    person,
+    verdict: 'approve',
+    reason: 'r',
+    state: 'approved',
+  },
+  'approval.used': { ...ofApproval, type: 'approval.used', invocation: 'i' },
+  'approval.expired': { ...ofApproval, type: 'approval.expired' },
+  'approval.cancelled': { ...ofApproval, type: 'approval.cancelled' },
+  'lease.issued': { ...ofLease, type: 'lease.issued', provider: 'postgres-role', invocation: 'i', expires: time },
+  'lease.revoked': { ...ofLease, type: 'lease.revoked', reason: 'session' },
+  'lease.expired': { ...ofLease, type: 'lease.expired', reason: 'ttl' },
+  'policy.loaded': { type: 'policy.loaded', policy: 'p', tools: 1, rules: 2 },
+  'policy.refused': { type: 'policy.refused', policy: 'p', problems: ['x'] },
+  'payload.erased': { type: 'payload.erased', entries: [1], reason: 'r', person },
+  'auth.failures': { type: 'auth.failures', count: 1, reasons: { expired: 1 }, from: time, to: time },
+  'broker.started': { type: 'broker.started', broker: 'b', version: '1' },
+  'broker.stopped': { type: 'broker.stopped', broker: 'b', version: '1' },
+};
+
+let directory: string;
+let keys: Keys;
+let store: Store;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sallyport-entries-'));
+  keys = await loadKeys(join(directory, 'keys'));
+  store = await openSqliteStore({ file: join(directory, 'sallyport.db'), keys });
+});
+
+afterAll(async () => {
+  await store[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+
+const ajv = new Ajv2020({ allErrors: true });
+addFormats.default(ajv);
+const validate = ajv.compile(entrySchema);
+
+describe('the schema of entries', () => {
+  test.each(Object.entries(samples))('fits %s as it is written', async (type, body) => {
+    const payloads = type === 'intent' ? { payloads: { arguments: { a: 1 } } } : {};
+    const [seq] = await createLog({ store, broker: 'b' }).append([{ body, ...payloads }]);
+    const [entry] = await storeLogSource(store).entries({ afterSeq: seq! - 1 }, 1);
+    const written = JSON.parse(entry!.text) as Record<string, unknown>;
+    validate(written);
+    expect(validate.errors).toBeNull();
+    expect(validate({ ...written, surprise: 1 })).toBe(false);
+    const { time: _, ...timeless } = written;
+    expect(validate(timeless)).toBe(false);
+  });
+});
+
+describe('an erased payload', () => {
+  test('is gone from the files, is named by an entry, and the log still verifies', async () => {
+    const log = createLog({ store, broker: 'b' });
+    const body = { ...samples.outcome, invocation: 'erased' };
+    const [seq] = await log.append([{ body, payloads: { result: { email: 'ann@example.com' } } }]);
+    const source = storeLogSource(store);
+    expect(await recordedReply(source, keys.payload, 'erased')).toEqual({ email: 'ann@example.com' });
+    const sealed = Buffer.from((await source.sealedPayload(seq!))!);
+    const future = new Date(Date.now() + 60_000).toISOString();
+    expect(await payloadsBefore(store, future, 100)).toContain(seq);
+
+    await erasePayloads(log, erasePayload, { entries: [seq!], reason: 'asked for by the person', person });
+    expect(await recordedReply(source, keys.payload, 'erased')).toBeUndefined();
+    expect(await payloadsBefore(store, future, 100)).not.toContain(seq);
+    const again = erasePayloads(log, erasePayload, { entries: [seq!], reason: 'again' });
+    await expect(again).rejects.toBeInstanceOf(Conflict);
+    const found = await verifyLog(storeLogCopy(store), { verifiers: [], payloadKeys: keys.payload, now: 0 });
+    expect(found).toMatchObject({ findings: [], payloads: { erased: 1, checked: 1 } });
+
+    await store[Symbol.asyncDispose]();
+    for (const name of (await readdir(directory)).filter((file) => file.startsWith('sallyport.db'))) {
+      expect((await readFile(join(directory, name))).includes(sealed.subarray(5, 37))).toBe(false);
+    }
+    store = await openSqliteStore({ file: join(directory, 'sallyport.db'), keys });
+  });
+});
