@@ -39,7 +39,18 @@ export interface McpOptions {
   readonly broker: Broker;
   readonly logger: Logger;
   readonly version: string;
+  /** How long callers may be kept waiting for a person; WAITS where left out. */
+  readonly waits?: Waits | undefined;
 }
+
+export interface Waits {
+  /** Milliseconds a 2026-era client waits in one round of a call; it comes back for the next by itself. */
+  readonly roundMs: number;
+  /** Milliseconds until a client that does not come back must have the backend's answer. */
+  readonly holdMs: number;
+}
+
+const WAITS: Waits = { roundMs: ROUND_MS, holdMs: LEGACY_PATIENCE_MS };
 
 /** `_meta` key under which `sallyport/agents` says which run of an agent a call belongs to. */
 export const SESSION_META_KEY = 'sallyport/session';
@@ -52,7 +63,7 @@ export function createMcpServer(
   options: McpOptions,
   identify: (context: ServerContext) => Caller | Promise<Caller>,
 ): Server {
-  const { broker, logger } = options;
+  const { broker, logger, waits = WAITS } = options;
   const server = new Server(
     { name: 'sallyport', title: 'Sallyport', version: options.version },
     { capabilities: { tools: {} }, jsonSchemaValidator: schemaValidator },
@@ -88,7 +99,7 @@ export function createMcpServer(
         tool: request.params.name,
         arguments: (request.params.arguments ?? {}) as JsonObject,
         signal: caller.signal,
-        patience: patienceOf(context),
+        patience: patienceOf(context, waits),
         identifyMs: caller.identifyMs,
       };
       let reply: Reply;
@@ -122,10 +133,10 @@ function sessionLabelOf(meta: Record<string, unknown> | undefined): string | und
 }
 
 /** 2026-era clients come back by themselves when they are told that something is still to come; the others wait once. */
-function patienceOf({ mcpReq }: ServerContext): Patience {
-  if (mcpReq.envelope === undefined) return { ms: LEGACY_PATIENCE_MS, comesBack: false };
+function patienceOf({ mcpReq }: ServerContext, { roundMs, holdMs }: Waits): Patience {
+  if (mcpReq.envelope === undefined) return { ms: holdMs, comesBack: false };
   const state: unknown = mcpReq.requestState();
-  return { ms: ROUND_MS, comesBack: true, ...(typeof state === 'string' ? { state } : {}) };
+  return { ms: roundMs, comesBack: true, ...(typeof state === 'string' ? { state } : {}) };
 }
 
 function toResult(reply: Reply): CallToolResult | InputRequiredResult {

@@ -11,6 +11,7 @@ import { loadConfig } from '../../src/config.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import { startIdentityProvider, type IdentityProvider } from '../../src/demo/identity-provider.ts';
 import { prepareShop, type Shop } from '../../src/demo/shop-postgres.ts';
+import type { Waits } from '../../src/mcp.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 
 export interface TestBroker extends AsyncDisposable {
@@ -27,7 +28,12 @@ export interface TestBroker extends AsyncDisposable {
   readonly logLines: readonly string[];
 }
 
-export async function startTestBroker({ policies = 'policies' } = {}): Promise<TestBroker> {
+export interface TestBrokerOptions {
+  readonly policies?: string;
+  readonly waits?: Waits;
+}
+
+export async function startTestBroker({ policies = 'policies', waits }: TestBrokerOptions = {}): Promise<TestBroker> {
   await using started = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-test-'));
   started.defer(() => rm(directory, { recursive: true, force: true }));
@@ -57,7 +63,7 @@ export async function startTestBroker({ policies = 'policies' } = {}): Promise<T
   const logger: Logger = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
   const env = { SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl };
   const open = started.use(await openBroker(config, logger, env));
-  const listening = await listen(config, open, logger);
+  const listening = await listen({ ...config, waits }, open, logger);
   started.defer(() => listening.close());
 
   const running = started.move();
