@@ -1,7 +1,7 @@
 // Puts an open broker on its address. Used by serve, the demo and the tests.
 import { once } from 'node:events';
 import type { Config } from '../config.ts';
-import { SHUTDOWN_GRACE_MS } from '../core/limits.ts';
+import { SHUTDOWN_GRACE_MS, STOP_GRACE_MS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
 import { createHttpApp, type HttpOptions } from '../http.ts';
 import type { OpenBroker } from './compose.ts';
@@ -25,6 +25,7 @@ export async function listen(
     ...config,
     broker: open.broker,
     authenticator: open.authenticator,
+    people: config.people && open.people && { ...config.people, ...open.people },
     readinessChecks: () => open.readinessChecks(),
     logger,
     version,
@@ -40,7 +41,8 @@ export async function listen(
   return {
     url: `${config.publicUrl}/mcp`,
     async close() {
-      await Promise.all([app.close(SHUTDOWN_GRACE_MS), open.broker.drain(SHUTDOWN_GRACE_MS)]);
+      // Calls that outlive the grace are stopped, and their callers told so: connections stay for that.
+      await Promise.all([open.broker.drain(SHUTDOWN_GRACE_MS), app.close(SHUTDOWN_GRACE_MS + STOP_GRACE_MS)]);
     },
   };
 }
