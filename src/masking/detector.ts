@@ -7,8 +7,8 @@ export interface Detector {
   readonly name: DetectorName;
   /** What stands in for what is found: `[email]`. */
   readonly label: string;
-  /** Matches every text, and every JSON text, in which `pattern` can match. Cheap: it is run over whole results. Not global. */
-  readonly hint: RegExp;
+  /** Matches every text, and every JSON text, in which `pattern` can match. Cheap: it is run over whole results. A regular expression here is not global. */
+  readonly hint: { test(text: string): boolean };
   /** Candidates. Global. */
   readonly pattern: RegExp;
   /** How many characters of a candidate are the real thing, from its start; 0 where it is none. */

@@ -43,12 +43,10 @@ const HINTS = [
   '-----BEGIN ',
   'AGE-SECRET-KEY-1',
   'eyJ',
-  '://[^\\s:@/?#"\'<>]*:[^\\s@/?#"\'<>]+@',
-  '(?:[pP][aA][sS][sS][wW][oO][rR][dD]|[pP][wW][dD]|[kK][eE][yY])\\s{0,3}=',
   'A[KSBC][IC]A[A-Z2-7]{16}',
   'gh[pousr]_',
   'github_pat_',
-  'gl[a-z]{2,4}-',
+  'gl(?:pat|dt|rt|ptt|soat|cbt)-',
   'xox[abeoprs]',
   'xapp-',
   'hooks\\.slack',
@@ -80,9 +78,19 @@ function source({ source: text, flags }: RegExp): string {
   });
 }
 
+/** Apart, because engines find a set of plain prefixes many times faster than anything less plain. */
+const PREFIXES = new RegExp(HINTS.join('|'));
+const USERINFO = /:\/\/[^\s:@/?#"'<>]*:[^\s@/?#"'<>]+@/;
+const ASSIGNMENT = /(?:password|pwd|key)\s{0,3}=/i;
+
 export const SECRETS: Detector = {
   name: 'secrets',
   label: '[secret]',
-  hint: new RegExp(HINTS.join('|')),
+  hint: {
+    test: (text) =>
+      PREFIXES.test(text) ||
+      (text.includes('://') && USERINFO.test(text)) ||
+      (text.includes('=') && ASSIGNMENT.test(text)),
+  },
   pattern: new RegExp(FORMS.map(source).join('|'), 'g'),
 };
