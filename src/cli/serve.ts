@@ -14,6 +14,7 @@ interface ServeOptions {
 
 export function serveCommand(): Command {
   return new Command('serve')
+    .summary('run the broker over HTTP')
     .description('Runs the broker over HTTP until SIGINT or SIGTERM; SIGHUP reads the policy files again.')
     .option('--config <file>', 'configuration file', 'sallyport.yaml')
     .option('--data <dir>', 'directory of embedded state and keys (default: .sallyport beside the configuration)')

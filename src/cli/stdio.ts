@@ -14,6 +14,7 @@ import { version } from './version.ts';
 
 export function stdioCommand(): Command {
   return new Command('stdio')
+    .summary('run the broker for one agent over stdin and stdout')
     .description(
       'Runs the broker for one agent over stdin and stdout, until stdin closes. The agent’s access token comes from\n' +
         'SALLYPORT_TOKEN, from SALLYPORT_TOKEN_FILE (read again for every call), or from its issuer with\n' +
