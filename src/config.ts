@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { isJsonObject } from './core/json.ts';
 import { ConfigurationError, type Problem, type ProblemPlace, type Report } from './core/problem.ts';
+import { Secret } from './core/secret.ts';
 import { exampleAt, parseAnyway } from './policy/own-keys.ts';
 import { resolveReferences } from './policy/references.ts';
 import { parseReporting } from './policy/schema-problems.ts';
@@ -13,6 +14,9 @@ import { YamlFile } from './policy/yaml-file.ts';
 const ALGORITHMS = [
   'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519',
 ] as const; // prettier-ignore
+
+/** Some providers do not decode what `client_secret_basic` percent-encodes. */
+const CLIENT_AUTHENTICATIONS = ['client_secret_basic', 'client_secret_post'] as const;
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -26,6 +30,10 @@ export interface Config {
   readonly policiesDirectory: string;
   /** At least one. */
   readonly issuers: readonly IssuerConfig[];
+  /** How people sign in; undefined where nobody can, and so nobody can approve. */
+  readonly people: PeopleConfig | undefined;
+  /** What a person may open. Who may approve what is the business of rules. */
+  readonly roles: Readonly<Record<'approver' | 'auditor' | 'admin', RoleConfig>>;
   /** Origins that browsers may call from, `publicUrl` among them. */
   readonly allowedOrigins: readonly string[];
   /** Values of the Host header that are served (`host:port`, or `host` alone for the default port), that of `publicUrl` among them. */
@@ -43,6 +51,23 @@ export interface IssuerConfig {
   /** The claim that lists groups. */
   readonly groupsClaim: string;
   readonly algorithms: readonly string[];
+  /** Scopes a token must carry. */
+  readonly requiredScopes: readonly string[];
+}
+
+export interface PeopleConfig {
+  /** One of `issuers`: only so can a person be held against the caller whose call they approve. */
+  readonly issuer: string;
+  readonly clientId: string;
+  /** Undefined for a public client. */
+  readonly clientSecret: Secret | undefined;
+  readonly clientAuthentication: (typeof CLIENT_AUTHENTICATIONS)[number];
+}
+
+/** Who has a role: whoever is in one of the groups, or is named by subject. */
+export interface RoleConfig {
+  readonly groups: readonly string[];
+  readonly people: readonly string[];
 }
 
 const url = z.url({ protocol: /^https?$/, error: 'expected an address such as https://broker.example.com' });
@@ -59,8 +84,28 @@ const issuerSchema = z.strictObject({
   issuer: securedUrl.meta({ examples: ['https://issuer.example'] }).describe('The OpenID provider, as tokens name it in `iss`; discovery gives the rest.'),
   audience: z.string().min(1).optional().describe('What tokens must name in `aud`. Default: <publicUrl>/mcp.'),
   groups: z.string().min(1).default('groups').describe('The claim that lists groups.'),
+  scopes: z.array(z.string().min(1)).default([]).describe('Scopes a token must carry; without them a call gets 403.'),
   algorithms: z.array(z.enum(ALGORITHMS)).min(1).default([...ALGORITHMS]).describe('Signature algorithms that are accepted.'),
 }); // prettier-ignore
+
+const peopleSchema = z.strictObject({
+  issuer: securedUrl.meta({ examples: ['https://issuer.example'] }).describe('The OpenID provider people sign in at: one of `issuers`.'),
+  clientId: z.string().min(1).describe('The broker, as that provider knows it. Redirect address: <publicUrl>/console/callback.'),
+  clientSecret: z.string().min(1).optional().describe('Left out for a public client.'),
+  clientAuthentication: z.enum(CLIENT_AUTHENTICATIONS).default('client_secret_basic').describe('How the secret is sent.'),
+}); // prettier-ignore
+
+const named = z.array(z.string().min(1)).default([]);
+const roleSchema = z.strictObject({
+  groups: named.describe('Whoever is in one of these groups; written issuer:group with more than one issuer.'),
+  people: named.describe('These people, by the subject their issuer names them with.'),
+}).prefault({}); // prettier-ignore
+
+const rolesSchema = z.strictObject({
+  approver: roleSchema.describe('May open every approval. Who may decide one is the business of its rule.'),
+  auditor: roleSchema.describe('May open every approval.'),
+  admin: roleSchema.describe('May open everything.'),
+}).prefault({}); // prettier-ignore
 
 const configSchema = z.strictObject({
   listen: z.string().default('127.0.0.1:8931').describe('Address and port to listen on.'),
@@ -68,6 +113,8 @@ const configSchema = z.strictObject({
   data: z.string().min(1).default('.sallyport').describe('Directory of embedded state and keys.'),
   policies: z.string().min(1).default('policies').describe('Directory of policy files.'),
   issuers: z.array(issuerSchema).min(1, 'expected at least one issuer').describe('Who may sign tokens: OpenID providers.'),
+  people: peopleSchema.optional().describe('How people sign in to the console, the API and the command line.'),
+  roles: rolesSchema.describe('What a person may open.'),
   allowedOrigins: z.array(origin).default([]).describe('More origins that browsers may call from.'),
   allowedHosts: z.array(z.string().min(1)).default([]).describe('More values of the Host header that are served.'),
   logLevel: z.enum(LOG_LEVELS).default('info').describe('What the process itself prints.'),
@@ -155,14 +202,24 @@ function assemble(parsed: z.output<typeof configSchema>, directory: string, repo
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
   const publicUrl = new URL(parsed.publicUrl ?? `http://${host}:${String(listen.port)}`);
   checkIssuers(parsed.issuers, report);
+  checkPeople(parsed, report);
   return deepFreeze({
     listen,
     publicUrl: publicUrl.origin,
     dataDirectory: resolve(directory, parsed.data),
     policiesDirectory: resolve(directory, parsed.policies),
-    issuers: parsed.issuers.map(({ name, issuer, audience, groups, algorithms }) => {
-      return { name, issuer, audience: audience ?? `${publicUrl.origin}/mcp`, groupsClaim: groups, algorithms };
+    issuers: parsed.issuers.map(({ name, issuer, audience, groups, scopes, algorithms }) => {
+      return {
+        name,
+        issuer,
+        audience: audience ?? `${publicUrl.origin}/mcp`,
+        groupsClaim: groups,
+        requiredScopes: scopes,
+        algorithms,
+      };
     }),
+    people: parsed.people && { ...parsed.people, clientSecret: secretOf(parsed.people.clientSecret) },
+    roles: parsed.roles,
     allowedOrigins: [publicUrl.origin, ...parsed.allowedOrigins.map((text) => new URL(text).origin)],
     allowedHosts: [publicUrl.host, ...parsed.allowedHosts],
     logLevel: parsed.logLevel,
@@ -186,6 +243,19 @@ function checkIssuers(issuers: z.output<typeof configSchema>['issuers'], report:
       );
     }
   }
+}
+
+function checkPeople({ people, issuers }: z.output<typeof configSchema>, report: Report): void {
+  if (people === undefined || issuers.some(({ issuer }) => issuer === people.issuer)) return;
+  report.error(
+    { path: ['people', 'issuer'] },
+    'expected one of `issuers`',
+    'nobody approves their own call, and only one issuer can say who is the same person; add it to `issuers`',
+  );
+}
+
+function secretOf(text: string | undefined): Secret | undefined {
+  return text === undefined ? undefined : new Secret(text);
 }
 
 function parseListen(text: string): Config['listen'] | undefined {

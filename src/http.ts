@@ -7,16 +7,23 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import type { ApprovalDesk } from './approval/approval-desk.ts';
 import type { Broker } from './core/broker.ts';
 import { HEADERS_TIMEOUT_MS, IDLE_CONNECTION_MS, MAX_BODY_BYTES, MAX_HEADER_BYTES } from './core/limits.ts';
 import { REQUEST_TIMEOUT_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
+import { createHttpApi } from './http-api.ts';
 import { readJsonBody } from './http-body.ts';
 import { createGuard, type Names } from './http-guard.ts';
 import { PATIENCE, relay, sendJson, sendRpcError, type Patience } from './http-reply.ts';
 import type { Authenticator, TrustedIssuer } from './identity/authenticate.ts';
 import { challenge } from './identity/challenge.ts';
-import { protectedResourceMetadata, protectedResourceMetadataUrl } from './identity/protected-resource.ts';
+import type { PeopleAuthenticator } from './identity/people-authenticator.ts';
+import {
+  peopleResourceMetadata,
+  protectedResourceMetadata,
+  protectedResourceMetadataUrl,
+} from './identity/protected-resource.ts';
 import { createMcpHttp } from './mcp-http.ts';
 import type { Waits } from './mcp.ts';
 
@@ -35,9 +42,18 @@ export interface HttpOptions extends Names {
   readonly authenticator: Pick<Authenticator, 'authenticate'>;
   /** Whose tokens open /mcp. */
   readonly issuers: readonly Pick<TrustedIssuer, 'issuer' | 'requiredScopes'>[];
+  /** The people's side; left out where nobody can sign in. */
+  readonly people?: PeopleSide | undefined;
   readinessChecks(): readonly ReadinessCheck[] | Promise<readonly ReadinessCheck[]>;
   readonly patience?: Patience;
   readonly waits?: Waits | undefined;
+}
+
+export interface PeopleSide {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly authenticator: Pick<PeopleAuthenticator, 'authenticate'>;
+  readonly desk: ApprovalDesk;
 }
 
 export interface HttpApp {
@@ -131,13 +147,27 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     ['/readyz', { methods: ['GET', 'HEAD'], guarded: false, handle: serveReady }],
   ]);
 
+  const { people, publicUrl } = options;
+  const api = people && createHttpApi({ ...people, publicUrl, version: options.version });
+  if (people !== undefined) {
+    const document = peopleResourceMetadata(`${publicUrl}/api`, people);
+    const { pathname } = new URL(protectedResourceMetadataUrl(document.resource));
+    const handle: Handler = (_request, response) => sendJson(response, 200, document);
+    routes.set(pathname, { methods: ['GET', 'HEAD'], guarded: true, handle });
+  }
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeaders(securityHeaders);
     response.once('close', () => {
       // Node closes the connections that are idle when `close` is called, and leaves the others open afterwards.
       if (closing) setImmediate(() => server.closeIdleConnections());
     });
-    const route = routes.get(request.url?.split('?', 1)[0] ?? '');
+    const path = request.url?.split('?', 1)[0] ?? '';
+    if (api !== undefined && path.startsWith('/api/')) {
+      await api(request, response, refusalOf(request));
+      return;
+    }
+    const route = routes.get(path);
     if (route === undefined) {
       refuse(request, response, 404, 'There is nothing here. MCP is served at /mcp.');
       return;

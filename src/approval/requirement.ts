@@ -49,7 +49,8 @@ function isMet(requirement: ApprovalRequirement, reviews: readonly Review[]): bo
   );
 }
 
-function isApprover({ approvers }: ApprovalRequirement, person: Person): boolean {
+/** Whether the person is one of those this rule asks. */
+export function isApprover({ approvers }: ApprovalRequirement, person: Person): boolean {
   return approvers.people.includes(person.subject) || approvers.groups.some((group) => person.groups.includes(group));
 }
 

@@ -1,11 +1,13 @@
 // The composition root: which implementation stands behind each port. Used by serve, stdio, the demo and the tests.
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
+import { createApprovalDesk, type ApprovalDesk } from '../approval/approval-desk.ts';
 import { createApprovals } from '../approval/approvals.ts';
 import { createBroker, type RunningBroker } from '../broker.ts';
 import type { Config } from '../config.ts';
-import { systemClock } from '../core/clock.ts';
+import { systemClock, type Clock } from '../core/clock.ts';
 import type { Keys } from '../core/keys.ts';
+import { APPROVAL_EXPIRY_INTERVAL_MS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
 import type { BackendRef } from '../core/tool.ts';
 import type { PolicySet } from '../core/policy.ts';
@@ -16,8 +18,9 @@ import { postgresRoleProvider } from '../credential/postgres-role-credential.ts'
 import type { Authenticator } from '../identity/authenticate.ts';
 import { countAuthFailures } from '../identity/auth-failures.ts';
 import { createAuthenticator } from '../identity/oidc-authenticator.ts';
+import { createPeopleAuthenticator, type PeopleAuthenticator } from '../identity/people-authenticator.ts';
 import { createLog } from '../log/log.ts';
-import { recordedReply } from '../log/payload.ts';
+import { recordedReply, requestedArguments } from '../log/payload.ts';
 import { maskCompiler } from '../masking/mask-compiler.ts';
 import { maskedFromRecord } from '../masking/recorded.ts';
 import type { Implementations } from '../policy/compile-backends.ts';
@@ -39,10 +42,17 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface OpenBroker extends AsyncDisposable {
   readonly broker: RunningBroker;
   readonly authenticator: Authenticator;
+  /** Undefined where the configuration does not say how people sign in. */
+  readonly people: OpenPeopleSide | undefined;
   /** What must hold for calls to be served, by name. */
   readinessChecks(): readonly { readonly name: string; readonly ok: boolean }[];
   /** Reads the policy files again: a valid set takes over, an invalid one is refused and said in the log. */
   reloadPolicies(): Promise<void>;
+}
+
+export interface OpenPeopleSide {
+  readonly authenticator: Pick<PeopleAuthenticator, 'authenticate'>;
+  readonly desk: ApprovalDesk;
 }
 
 /** Opens everything a broker stands on. Throws ConfigurationError for policy files that do not hold. Disposing of it ends its leases. */
@@ -92,7 +102,15 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   };
   void verifier.prepare();
 
-  const approvals = createApprovals({ records: createApprovalRecords(store), log, clock });
+  const approvalRecords = createApprovalRecords(store);
+  const approvals = createApprovals({ records: approvalRecords, log, clock });
+  const expire = (): void => {
+    approvals.expireOverdue().catch((error: unknown) => {
+      logger.warn({ err: error }, 'approvals whose time is up could not be ended; it is tried again');
+    });
+  };
+  const expiring = setInterval(expire, APPROVAL_EXPIRY_INTERVAL_MS).unref();
+  opening.defer(() => clearInterval(expiring));
   const source = storeLogSource(store);
   const broker = createBroker({
     policies: () => policies.current(),
@@ -113,10 +131,31 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   });
   opening.defer(() => broker.drain(0));
 
+  const peopleVerifier = peopleAuthenticator(config, clock, logger);
+  void peopleVerifier?.prepare();
+  const people = peopleVerifier && {
+    authenticator: {
+      authenticate: async (authorization: string | undefined) => {
+        const result = await peopleVerifier.authenticate(authorization);
+        if ('failure' in result) failures.count(result);
+        return result;
+      },
+    },
+    desk: createApprovalDesk({
+      records: approvalRecords,
+      reviews: approvals,
+      roles: config.roles,
+      clock,
+      tool: (name) => policies.current().tools.get(name),
+      argumentsOf: ({ invocation }) => requestedArguments(source, keys.payload, invocation),
+    }),
+  };
+
   const open = opening.move();
   return {
     broker,
     authenticator,
+    people,
     readinessChecks: () => [
       { name: 'store', ok: store.health().ok },
       { name: 'keys', ok: verifier.health().ok },
@@ -124,6 +163,20 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
     reloadPolicies: () => policies.reload(),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
+}
+
+/** People's tokens are for the API alone, and groups are written as in rules. */
+function peopleAuthenticator({ people, issuers, publicUrl }: Config, clock: Clock, logger: Logger) {
+  const issuer = issuers.find((candidate) => candidate.issuer === people?.issuer);
+  if (people === undefined || issuer === undefined) return undefined;
+  const { groupsClaim, algorithms, name } = issuer;
+  return createPeopleAuthenticator({
+    issuer: { name: undefined, issuer: people.issuer, audience: `${publicUrl}/api`, groupsClaim, algorithms },
+    clientId: people.clientId,
+    groupPrefix: issuers.length > 1 ? `${name ?? ''}:` : '',
+    clock,
+    logger,
+  });
 }
 
 /** Every tool kind, credential provider and mask there is. Disposing of it closes what the providers hold open. */

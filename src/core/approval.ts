@@ -11,6 +11,8 @@ export interface ApprovalRequirement {
   readonly expiresAfterMs: number;
   /** Whether the approver must say why. */
   readonly reasonRequired: boolean;
+  /** Whether the agent must say why it makes the call. */
+  readonly justificationRequired?: boolean;
 }
 
 /** A person, from a verified sign-in at the issuer that `people` names. */
@@ -22,6 +24,10 @@ export interface Person {
   readonly groups: readonly string[];
 }
 
+/** What a person may open; see `roles` in src/config.ts. Who may review what is the rule's business alone. */
+export type Role = (typeof ROLES)[number];
+export const ROLES = ['approver', 'auditor', 'admin'] as const;
+
 export interface Review {
   readonly person: Person;
   readonly verdict: 'approve' | 'deny';
@@ -30,7 +36,8 @@ export interface Review {
   readonly at: number;
 }
 
-export type ApprovalState = 'pending' | 'approved' | 'denied' | 'expired' | 'cancelled' | 'used';
+export type ApprovalState = (typeof APPROVAL_STATES)[number];
+export const APPROVAL_STATES = ['pending', 'approved', 'denied', 'expired', 'cancelled', 'used'] as const;
 
 /** One approval, as the store has it. */
 export interface Approval {

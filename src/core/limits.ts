@@ -62,3 +62,7 @@ export const APPROVAL_POLL_MS = 100;
 export const LEGACY_PATIENCE_MS = 55_000;
 /** Clients of the 2026 era give each round of a call 60 s by default. */
 export const ROUND_MS = 50_000;
+/** What a person may open is sifted from so many of the newest approvals: more than any list shows. */
+export const MAX_APPROVALS_LOOKED_THROUGH = 5_000;
+/** How often approvals that nobody decided in time are ended. */
+export const APPROVAL_EXPIRY_INTERVAL_MS = 5_000;

@@ -107,7 +107,11 @@ export function buildProvider(realm: Realm, keys: readonly JWK[]): Provider {
       const accountId = 'accountId' in token ? token.accountId : undefined;
       const holder = accountId === undefined ? realm.agents.get(token.clientId ?? '') : realm.people.get(accountId);
       const act = actors.get(token);
-      return { ...(holder ? { groups: [...holder.groups] } : {}), ...(act ? { act } : {}) };
+      return {
+        ...(holder && 'name' in holder ? { name: holder.name } : {}),
+        ...(holder ? { groups: [...holder.groups] } : {}),
+        ...(act ? { act } : {}),
+      };
     },
     renderError(ctx, out) {
       ctx.type = 'html';

@@ -44,6 +44,8 @@ export type AuthFailureReason =
   /** Authentic, but without subject, client or expiry, or with groups that cannot be read. */
   | 'invalid_claims'
   | 'insufficient_scope'
+  /** Authentic, and an agent's, or that of a program: on the people's side only. */
+  | 'not_a_person'
   /** Nothing is wrong with the token as far as one can tell: its issuer's keys cannot be had. */
   | 'keys_unavailable';
 

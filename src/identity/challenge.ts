@@ -30,7 +30,8 @@ export function challenge(failure: AuthFailure, metadataUrl: string, scopes: rea
     case 'expired':
     case 'not_yet_valid':
     case 'not_an_access_token':
-    case 'invalid_claims': {
+    case 'invalid_claims':
+    case 'not_a_person': {
       const error = 'invalid_token';
       const description = 'The access token is not valid here, or no longer.';
       return answer(401, error, description, bearer({ error, description, ...scope, metadataUrl }));

@@ -28,6 +28,14 @@ export function protectedResourceMetadata(
   };
 }
 
+/** The document of the people's API. It also names the client to sign in through, so that a broker's address is all a person needs. */
+export function peopleResourceMetadata(
+  resource: string,
+  people: { readonly issuer: string; readonly clientId: string },
+): ProtectedResourceMetadata & { readonly sallyport_client_id: string } {
+  return { ...protectedResourceMetadata(resource, [people]), sallyport_client_id: people.clientId };
+}
+
 /** Where the document of a resource is: the well-known part stands before the resource's path (RFC 9728, section 3.1). */
 export function protectedResourceMetadataUrl(resource: string): string {
   const { origin, pathname } = new URL(resource);

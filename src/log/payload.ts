@@ -22,11 +22,20 @@ export async function requestedArguments(
   ring: KeyRing,
   invocation: string,
 ): Promise<JsonObject | undefined> {
+  return (await requestedPayloads(source, ring, invocation))?.arguments;
+}
+
+/** The call an approval was asked for, as its approver is to see it; undefined where it was erased. */
+export async function requestedPayloads(
+  source: LogSource,
+  ring: KeyRing,
+  invocation: string,
+): Promise<Payloads | undefined> {
   const [requested] = await source.entries({ invocation, type: 'approval.requested' }, 1);
   if (requested === undefined) return undefined;
   const sealed = await source.sealedPayload(requested.seq);
   if (sealed === undefined) return undefined;
-  return openPayload(ring, sealed, JSON.parse(requested.text) as JsonObject).arguments;
+  return openPayload(ring, sealed, JSON.parse(requested.text) as JsonObject);
 }
 
 /** The masked reply an invocation got, for giving it again; undefined where there was none, or it was erased. */

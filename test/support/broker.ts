@@ -1,6 +1,4 @@
 // The whole broker as `serve` runs it, over a fresh shop on the real Postgres and the real OpenID provider.
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +9,7 @@ import { loadConfig } from '../../src/config.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import { startIdentityProvider, type IdentityProvider } from '../../src/demo/identity-provider.ts';
 import { prepareShop, type Shop } from '../../src/demo/shop-postgres.ts';
+import { freePort } from './free-port.ts';
 import type { Waits } from '../../src/mcp.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 
@@ -55,6 +54,8 @@ export async function startTestBroker({ policies = 'policies', waits }: TestBrok
     overrides: {
       listen: `127.0.0.1:${port}`,
       issuers: [{ issuer: provider.issuer, groups: 'groups' }],
+      people: { issuer: provider.issuer, clientId: provider.peopleClientId },
+      roles: { auditor: { groups: ['security'] }, admin: { groups: ['platform'] } },
       policies: policiesDirectory,
       data: join(directory, 'data'),
     },
@@ -79,12 +80,4 @@ export async function startTestBroker({ policies = 'policies', waits }: TestBrok
     logLines,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -44,9 +44,15 @@ describe('a configuration', () => {
           issuer: 'https://id.example.com',
           audience: 'http://127.0.0.1:8931/mcp',
           groupsClaim: 'groups',
+          requiredScopes: [],
           algorithms: expect.arrayContaining(['RS256', 'ES256', 'EdDSA']) as string[],
         },
       ],
+      roles: {
+        approver: { groups: [], people: [] },
+        auditor: { groups: [], people: [] },
+        admin: { groups: [], people: [] },
+      },
       allowedOrigins: ['http://127.0.0.1:8931'],
       allowedHosts: ['127.0.0.1:8931'],
       logLevel: 'info',
@@ -59,6 +65,30 @@ describe('a configuration', () => {
     );
     expect(problems(`${ONE_ISSUER}    algorithms: [HS256]\n`)).toEqual([
       expect.stringMatching(/^sallyport\.yaml:3:18: error: expected one of RS256.*did you mean "RS256"/) as string,
+    ]);
+  });
+
+  it('says how people sign in, and never shows the secret it does that with', () => {
+    const people = 'people:\n  issuer: https://id.example.com\n  clientId: sallyport\n  clientSecret: ${env:PEOPLE}\n';
+    const config = load(`${ONE_ISSUER}${people}`, { PEOPLE: 'canary' });
+    expect(config.people).toMatchObject({ clientId: 'sallyport', clientAuthentication: 'client_secret_basic' });
+    expect(config.people?.clientSecret?.reveal()).toBe('canary');
+    expect(JSON.stringify(config)).not.toContain('canary');
+  });
+
+  it('takes people from an issuer it trusts, so that nobody can approve their own call under another name', () => {
+    expect(problems(`${ONE_ISSUER}people: { issuer: 'https://other.example', clientId: sallyport }\n`)).toEqual([
+      expect.stringMatching(/^sallyport\.yaml:3:19: error: expected one of `issuers`/) as string,
+    ]);
+  });
+
+  it('gives roles to groups and to people', () => {
+    expect(load(`${ONE_ISSUER}roles: { admin: { groups: [platform], people: [ann] } }\n`).roles.admin).toEqual({
+      groups: ['platform'],
+      people: ['ann'],
+    });
+    expect(problems(`${ONE_ISSUER}roles: { amdin: { groups: [platform] } }\n`)).toEqual([
+      expect.stringContaining('did you mean "admin"?') as string,
     ]);
   });
 

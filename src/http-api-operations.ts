@@ -1,0 +1,143 @@
+// The operations of the people's API: what is served and what its document says of it stand in one table.
+import { z } from 'zod';
+import type { ApprovalDesk } from './approval/approval-desk.ts';
+import { reviewRefusedWords } from './approval/review-words.ts';
+import type { Person, ReviewRefused } from './core/approval.ts';
+import {
+  approvalJson,
+  filterSchema,
+  listSchema,
+  openedJson,
+  openedSchema,
+  verdictSchema,
+  whoamiSchema,
+} from './http-api-schema.ts';
+import type { Problem } from './http-problem.ts';
+
+export interface Asked {
+  readonly desk: ApprovalDesk;
+  readonly publicUrl: string;
+  readonly person: Person;
+  /** Of the path. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** As `query` has parsed it. */
+  readonly query: unknown;
+  /** As `body` has parsed it. */
+  readonly body: unknown;
+}
+
+type Answered = { readonly value: unknown } | { readonly problem: Problem };
+
+export interface Operation {
+  readonly id: string;
+  readonly method: 'GET' | 'POST';
+  /** Below /api/v1, as OpenAPI writes it. */
+  readonly path: string;
+  readonly pattern: RegExp;
+  readonly summary: string;
+  readonly query: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** Of an answer that is no problem. */
+  readonly status: 200 | 201;
+  readonly answer: z.ZodType;
+  /** What can go wrong beyond what every operation can: status and when. */
+  readonly problems: Readonly<Record<number, string>>;
+  run(asked: Asked): Promise<Answered>;
+}
+
+const nothing = z.strictObject({});
+
+export const OPERATIONS: readonly Operation[] = [
+  {
+    id: 'whoami',
+    method: 'GET',
+    path: '/whoami',
+    pattern: /^\/whoami$/,
+    summary: 'Who you are to this broker, and which roles you have.',
+    query: nothing,
+    status: 200,
+    answer: whoamiSchema,
+    problems: {},
+    run: async ({ desk, person }) => ({ value: { ...person, roles: desk.rolesOf(person) } }),
+  },
+  {
+    id: 'listApprovals',
+    method: 'GET',
+    path: '/approvals',
+    pattern: /^\/approvals$/,
+    summary: 'The approvals you may open, newest first.',
+    query: filterSchema,
+    status: 200,
+    answer: listSchema,
+    problems: {},
+    async run({ desk, publicUrl, person, query }) {
+      const { state, limit } = query as z.output<typeof filterSchema>;
+      const found = await desk.list(person, { ...(state && { state }), limit });
+      return { value: { approvals: found.map((seen) => approvalJson(seen, publicUrl)) } };
+    },
+  },
+  {
+    id: 'openApproval',
+    method: 'GET',
+    path: '/approvals/{id}',
+    pattern: /^\/approvals\/(?<id>[^/]+)$/,
+    summary: 'One approval, with all arguments of the call it is for. Opening it decides nothing.',
+    query: nothing,
+    status: 200,
+    answer: openedSchema,
+    problems: { 403: 'You may not open it.', 404: 'There is no such approval.' },
+    run: opened,
+  },
+  {
+    id: 'reviewApproval',
+    method: 'POST',
+    path: '/approvals/{id}/reviews',
+    pattern: /^\/approvals\/(?<id>[^/]+)\/reviews$/,
+    summary: 'Says yes or no to the call, under your name.',
+    query: nothing,
+    body: verdictSchema,
+    status: 201,
+    answer: openedSchema,
+    problems: {
+      403: 'The call is your own, or its rule does not ask you.',
+      404: 'There is no such approval.',
+      409: 'It is decided or over, or you have reviewed it before.',
+      422: 'The rule wants a reason.',
+    },
+    async run(asked) {
+      const { verdict, reason } = asked.body as z.output<typeof verdictSchema>;
+      const id = asked.parameters['id'] ?? '';
+      const answer = await asked.desk.review(asked.person, id, { verdict, reason });
+      return answer === 'counted' ? opened(asked) : { problem: refusedProblem(answer) };
+    },
+  },
+];
+
+async function opened({ desk, publicUrl, person, parameters }: Asked): Promise<Answered> {
+  const found = await desk.open(person, parameters['id'] ?? '');
+  if (found === 'unknown') return { problem: refusedProblem('unknown') };
+  if (found === 'closed_to_you') return { problem: CLOSED };
+  return { value: openedJson(found, publicUrl) };
+}
+
+const CLOSED: Problem = {
+  status: 403,
+  code: 'closed_to_you',
+  title: 'You may not open this approval.',
+  detail: 'It is open to those its rule asks, and to people with a role. Ask the operator for one if you need it.',
+};
+
+const STATUS: Record<ReviewRefused, number> = {
+  unknown: 404,
+  own_call: 403,
+  not_an_approver: 403,
+  reason_missing: 422,
+  already_reviewed: 409,
+  already_decided: 409,
+  over: 409,
+};
+
+function refusedProblem(refused: ReviewRefused): Problem {
+  const title = refused === 'unknown' ? 'There is no such approval.' : 'The review was not counted.';
+  return { status: STATUS[refused], code: refused, title, detail: reviewRefusedWords(refused) };
+}
