@@ -21,6 +21,9 @@ export async function approveCall(
   call: Call,
   signal: AbortSignal,
 ): Promise<Answered> {
+  if (ask.justification === undefined && ask.requirements.some((one) => one.justificationRequired)) {
+    return { kind: 'refused', refusal: refuse('justification_missing') };
+  }
   const { ms, state } = call.patience;
   const next = nextState(ports.digestKey, `${ask.invocation.principal.key} ${ask.digest}`, state);
   const comesBack = call.patience.comesBack && next !== undefined;

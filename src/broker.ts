@@ -19,6 +19,7 @@ import { Conflict, type Change } from './core/store.ts';
 import type { Tool } from './core/tool.ts';
 import { uuidv7 } from './core/uuid.ts';
 import { decide, permitFor, visibleTool, visibleTools } from './policy/decide.ts';
+import { splitJustification } from './policy/justification.ts';
 import { runOnBackend, whyStopped, type BackendPorts } from './run-on-backend.ts';
 
 export interface Ports extends BackendPorts, Omit<RecordPorts, 'closing'> {
@@ -66,21 +67,23 @@ export function createBroker(ports: Ports): RunningBroker {
     return await passTheDoors(call, invocation, watch);
   }
 
-  async function passTheDoors(call: Call, invocation: Invocation, watch: Stopwatch): Promise<Reply> {
+  async function passTheDoors(call: Call, arrived: Invocation, watch: Stopwatch): Promise<Reply> {
     const { principal } = call;
     const policies = ports.policies();
+    const tool = visibleTool(policies, principal, call.tool);
+    const { args, justification } = splitJustification(tool, call.arguments);
+    const invocation: Invocation = { ...arrived, arguments: args };
     const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, policies.version, watch);
     const present = AbortSignal.any([call.signal, closing.signal]);
 
     // 2. Bound and parse.
-    const tool = visibleTool(policies, principal, call.tool);
     if (tool === undefined) return record.refused(refuse('unknown_tool'));
     const misfits = tool.validate(call.arguments);
     if (misfits.length > 0) return record.refused(refuse('invalid_arguments', { words: misfitWords(misfits) }));
     watch.lap('parse');
 
     // 3. Decide.
-    const request = { principal, tool, arguments: call.arguments, session: invocation.session };
+    const request = { principal, tool, arguments: args, session: invocation.session };
     const decision = decide(policies, { ...request, now: clock.now() });
     watch.lap('decide');
     if (decision.effect === 'deny') return record.refused(denial(decision), decision);
@@ -94,7 +97,7 @@ export function createBroker(ports: Ports): RunningBroker {
       const joined = tool.annotations.readOnly ? undefined : await join(tool, decision, digest, record, present);
       if (joined !== undefined) return joined;
       const requirements = deciding.flatMap((rule) => rule.approval ?? []);
-      const ask = { invocation, tool, decision, digest, requirements };
+      const ask = { invocation, tool, decision, digest, requirements, justification };
       let answered: Answered;
       try {
         answered = await approveCall(ports, ask, call, present);

@@ -13,6 +13,8 @@ export interface Ask {
   readonly decision: Decision;
   readonly digest: string;
   readonly requirements: readonly ApprovalRequirement[];
+  /** Why the agent makes the call, in its own words. */
+  readonly justification: string | undefined;
 }
 
 export type Obtained =

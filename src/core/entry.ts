@@ -134,6 +134,8 @@ export type EntryBody =
 export interface Payloads {
   /** Arguments as sent. */
   readonly arguments?: JsonObject;
+  /** Why the agent makes the call it asks approval for, in its own words. */
+  readonly justification?: string;
   /** What left towards the agent, after masks. */
   readonly result?: JsonObject;
 }

@@ -36,6 +36,13 @@ export const REFUSALS = {
     retryable: true,
     words: 'Nobody decided about this call in time. Make it again to ask anew, if it still matters.',
   },
+  justification_missing: {
+    level: 'info',
+    retryable: false,
+    words:
+      'A person must approve this call, and wants to know why it is made. ' +
+      'Make it again with the argument `justification`: one or two sentences that say what for.',
+  },
   too_many_approvals: {
     level: 'warn',
     retryable: true,

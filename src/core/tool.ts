@@ -15,6 +15,8 @@ export interface Tool {
   readonly outputSchema: JsonSchema | undefined;
   readonly annotations: ToolAnnotations;
   readonly timeoutMs: number;
+  /** It was given an argument `justification`, which is taken out before anything but a person sees it. */
+  readonly takesJustification?: boolean;
   /** Empty when the arguments fit the schema. Texts name the argument and what was expected, never its value. */
   validate(args: JsonObject): readonly string[];
   /** Everything that leaves towards the agent. */

@@ -12,6 +12,7 @@ import { definitionHash } from './compile-backends.ts';
 import type { Declared } from './declared-files.ts';
 import { EVERY_TOOL, type RuleDeclaration, ruleSchema } from './file-schema.ts';
 import { type NamedIssuer, principalMatcher } from './principal-match.ts';
+import { hasOwnJustification } from './justification.ts';
 import { findReferences } from './references.ts';
 import { parseReporting } from './schema-problems.ts';
 
@@ -48,6 +49,7 @@ export function compileRule(declared: Declared, surroundings: Surroundings): Com
   if (declaration === undefined) return undefined;
   checkIssuers(declaration, surroundings.issuers, report);
   checkApproval(declaration, report);
+  if (declaration.approval?.justification !== undefined) checkJustification(spokenOf, report);
   if (declaration.effect === 'allow' && declaration.message !== undefined) {
     report.warning(
       { path: ['message'], atKey: true },
@@ -93,9 +95,19 @@ function checkApproval({ effect, approval }: RuleDeclaration, report: Report): v
   }
 }
 
+function checkJustification(tools: readonly Tool[], report: Report): void {
+  for (const { name } of tools.filter(hasOwnJustification)) {
+    report.error(
+      { path: ['approval', 'justification'], atKey: true },
+      `${name} has an argument "justification" of its own`,
+      'rename that one, or leave the tool to another rule',
+    );
+  }
+}
+
 function requirementOf({ id, approval }: RuleDeclaration): ApprovalRequirement | undefined {
   if (approval === undefined) return undefined;
-  const { approvers, quorum, perGroup, expires, reason } = approval;
+  const { approvers, quorum, perGroup, expires, reason, justification } = approval;
   return {
     rule: id,
     approvers: { groups: approvers.groups ?? [], people: approvers.people ?? [] },
@@ -103,6 +115,7 @@ function requirementOf({ id, approval }: RuleDeclaration): ApprovalRequirement |
     perGroup,
     expiresAfterMs: expires,
     reasonRequired: reason === 'required',
+    justificationRequired: justification === 'required',
   };
 }
 

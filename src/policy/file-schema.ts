@@ -87,6 +87,7 @@ const approvalSchema = z.strictObject({
   perGroup: z.record(z.string(), z.int().min(1).max(10)).default({}).describe('How many of them at least must be from each of these groups.'),
   expires: duration('1m', '7d').default(900_000).describe('How long it may wait to be decided and used.'),
   reason: z.enum(['optional', 'required']).default('optional').describe('Whether the approver must say why.'),
+  justification: z.literal('required').optional().describe('The agent must say why it makes the call, in an argument `justification` that its tools are given.'),
 }); // prettier-ignore
 
 export const ruleSchema = z.strictObject({

@@ -9,6 +9,7 @@ import { compileRule, type CompiledRule } from './compile-rules.ts';
 import { type CompiledDeclaration, compileTool } from './compile-tools.ts';
 import { type Declared, type DeclaredFiles, readDeclaredFiles } from './declared-files.ts';
 import { TOOL_NAME } from './file-schema.ts';
+import { withJustification } from './justification.ts';
 import type { NamedIssuer } from './principal-match.ts';
 import { warnOfIdleRules, warnOfIdleTools } from './rule-coverage.ts';
 
@@ -116,7 +117,17 @@ async function examineBackend(
 }
 
 function policySet(version: string, tools: ReadonlyMap<string, Tool>, rules: readonly CompiledRule[]): PolicySet {
-  return Object.freeze<PolicySet>({ version, tools, rules: Object.freeze(rules.map(({ rule }) => rule)) });
+  const justified = new Set(
+    rules.filter(({ rule }) => rule.approval?.justificationRequired === true).flatMap((rule) => [...rule.tools]),
+  );
+  const offered = [...tools].map(
+    ([name, tool]) => [name, justified.has(name) ? withJustification(tool) : tool] as const,
+  );
+  return Object.freeze<PolicySet>({
+    version,
+    tools: new Map(offered),
+    rules: Object.freeze(rules.map(({ rule }) => rule)),
+  });
 }
 
 /** By place, and each once: the masks of a backend are compiled with each of its tools, conditions with each of theirs. */

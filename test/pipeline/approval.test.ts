@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Approval, ApprovalRequirement, Person } from '../../src/core/approval.ts';
 import { CancelledByCaller } from '../../src/core/cancelled.ts';
+import { withJustification } from '../../src/policy/justification.ts';
 import { principal, rule, startPipeline, type Pipeline, type PipelineOptions } from '../support/pipeline.ts';
 
 const requirement: ApprovalRequirement = {
@@ -183,6 +184,43 @@ describe('a call that needs approval', () => {
     expect(reply).toMatchObject({ refusal: { code: 'too_many_approvals' } });
     gone.abort(new Error('the caller went away'));
     await Promise.all(waiting);
+  });
+});
+
+describe('a call whose approver wants to know why it is made', () => {
+  const wantsToKnow: PipelineOptions = {
+    rules: [rule('require_approval', { approval: { ...requirement, justificationRequired: true } })],
+    tool: withJustification,
+  };
+
+  test('is refused without a justification, in words that say what to do', async () => {
+    await using pipeline = await start(wantsToKnow);
+    for (const args of [{ amount: 1 }, { amount: 1, justification: '  ' }]) {
+      const reply = await pipeline.broker.invoke(pipeline.call({ arguments: args }));
+      expect(reply).toMatchObject({ refusal: { code: 'justification_missing' } });
+      expect(JSON.stringify(reply)).toContain('`justification`');
+    }
+    expect(await types(pipeline)).toEqual(['refused', 'refused']);
+    const number = await pipeline.broker.invoke(pipeline.call({ arguments: { justification: 1 } }));
+    expect(number).toMatchObject({ refusal: { code: 'invalid_arguments' } });
+  });
+
+  test('waits with it, says it to the approver, and keeps it from backend and digest', async () => {
+    await using pipeline = await start(wantsToKnow);
+    const say = (justification: string) =>
+      pipeline.broker.invoke(pipeline.call({ arguments: { amount: 1, justification } }));
+    const first = say('the parcel was lost');
+    const { id, invocation, waiter } = await pending(pipeline);
+    const again = say('as I said, the parcel was lost');
+    await expect.poll(async () => (await pipeline.approvals.find(id))?.waiter).not.toBe(waiter);
+    await approve(pipeline, id);
+    expect(await again).toMatchObject({ kind: 'result' });
+    await first;
+    expect(pipeline.backendCalls.map((call) => call.arguments)).toEqual([{ amount: 1 }]);
+    expect(await pipeline.requested(invocation)).toEqual({
+      arguments: { amount: 1 },
+      justification: 'the parcel was lost',
+    });
   });
 });
 

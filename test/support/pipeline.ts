@@ -8,6 +8,7 @@ import { createBroker, type Ports, type RunningBroker } from '../../src/broker.t
 import type { ApprovalRecords } from '../../src/core/approval-records.ts';
 import type { Reviews } from '../../src/core/approvals.ts';
 import type { Call } from '../../src/core/broker.ts';
+import type { Payloads } from '../../src/core/entry.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { LeaseHold, Leases } from '../../src/core/credential.ts';
 import { Lease, type Intent } from '../../src/core/evidence.ts';
@@ -18,7 +19,7 @@ import { Secret } from '../../src/core/secret.ts';
 import type { Store } from '../../src/core/store.ts';
 import type { Tool, ToolAnswer, ToolCall } from '../../src/core/tool.ts';
 import { createLog } from '../../src/log/log.ts';
-import { recordedReply } from '../../src/log/payload.ts';
+import { recordedReply, requestedPayloads } from '../../src/log/payload.ts';
 import { maskCompiler } from '../../src/masking/mask-compiler.ts';
 import { maskedFromRecord } from '../../src/masking/recorded.ts';
 import { loadKeys } from '../../src/store/keys.ts';
@@ -44,6 +45,8 @@ export interface Pipeline extends AsyncDisposable {
   readonly leases: CountingLeases;
   readonly approvals: ApprovalRecords;
   readonly reviews: Reviews;
+  /** What was kept of a call when approval was asked for it. */
+  requested(invocation: string): Promise<Payloads | undefined>;
   /** Calls that reached the backend. */
   readonly backendCalls: readonly ToolCall[];
   /** Everything the process said about itself. */
@@ -60,6 +63,8 @@ export interface PipelineOptions {
   readonly timeoutMs?: number;
   readonly rules?: readonly Rule[];
   readonly mask?: Tool['mask'];
+  /** Changes the tool. */
+  readonly tool?: (tool: Tool) => Tool;
   /** Puts faulty ports in the place of good ones. */
   readonly faults?: (ports: Ports) => Partial<Ports>;
 }
@@ -131,7 +136,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
   };
   const policies: PolicySet = {
     version: 'policy',
-    tools: new Map([['touch', tool]]),
+    tools: new Map([['touch', options.tool?.(tool) ?? tool]]),
     rules: options.rules ?? [rule('allow')],
   };
   const log = createLog({ store, broker: 'broker-a' });
@@ -171,6 +176,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     leases,
     approvals: records,
     reviews: approvals,
+    requested: (invocation) => requestedPayloads(storeLogSource(store), keys.payload, invocation),
     backendCalls,
     said,
     directory,

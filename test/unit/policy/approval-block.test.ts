@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { PolicyDirectory, SOUND } from '../../support/policy-doubles.ts';
+
+const ask = (more: string): string =>
+  `  - { id: ask, effect: require_approval, tools: [refund], approval: { approvers: { groups: [finance] }${more} } }\n`;
+
+describe('`justification: required`', () => {
+  test('adds an argument to the tools of its rule that may be left out, and that no condition sees', async () => {
+    using directory = new PolicyDirectory();
+    directory.write('shop.yaml', SOUND + ask(', justification: required'));
+    const { policies } = await directory.load();
+    const refund = policies!.tools.get('refund')!;
+    expect(refund.inputSchema).toMatchObject({
+      properties: { justification: { type: 'string' }, order: { type: 'integer' } },
+      required: ['order', 'amount'],
+      additionalProperties: false,
+    });
+    expect(refund.validate({ order: 1, amount: 2 })).toEqual([]);
+    expect(refund.validate({ order: 1, amount: 2, justification: 'why not' })).toEqual([]);
+    expect(refund.validate({ order: 1, amount: 2, justification: 3 })).toHaveLength(1);
+    directory.write('shop.yaml', SOUND.replace('args.amount', 'args.justification') + ask(', justification: required'));
+    expect((await directory.problems()).join()).toContain('justification');
+  });
+
+  test('leaves tools of other rules as they are', async () => {
+    using directory = new PolicyDirectory();
+    directory.write('shop.yaml', SOUND + ask(''));
+    const { policies } = await directory.load();
+    expect(policies!.tools.get('refund')!.validate({ order: 1, amount: 2, justification: 'why not' })).toHaveLength(1);
+  });
+
+  test('cannot be asked of a tool that has such an argument itself', async () => {
+    using directory = new PolicyDirectory();
+    const own = SOUND.replace(':amount', ':justification').replace('amount: { type', 'justification: { type');
+    directory.write(
+      'shop.yaml',
+      own.replace('args.amount <= 50.0', 'args.justification <= 50.0') + ask(', justification: required'),
+    );
+    expect((await directory.problems()).join()).toContain('refund has an argument "justification" of its own');
+  });
+});
