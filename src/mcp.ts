@@ -53,7 +53,7 @@ export interface Waits {
 const WAITS: Waits = { roundMs: ROUND_MS, holdMs: LEGACY_PATIENCE_MS };
 
 /** `_meta` key under which `sallyport/agents` says which run of an agent a call belongs to. */
-export const SESSION_META_KEY = 'sallyport/session';
+const SESSION_META_KEY = 'sallyport/session';
 
 /** Shared, because each Server would otherwise build an Ajv of its own. */
 const schemaValidator = new AjvJsonSchemaValidator();

@@ -66,7 +66,7 @@ const FIXES: Readonly<Record<string, (login: string) => string>> = {
   '57P03': () => 'the server is starting up or shutting down',
 };
 
-export function adminProblem(admin: Secret, error: unknown): CredentialError {
+function adminProblem(admin: Secret, error: unknown): CredentialError {
   const url = new URL(admin.reveal());
   const login = decodeURIComponent(url.username);
   const code = error instanceof pg.DatabaseError ? (error.code ?? '') : '';

@@ -47,7 +47,7 @@ function once(target: object, name: string, value: CelInput): CelInput {
 }
 
 /** Maps, not objects: an argument may be called `constructor`. */
-export function toCel(value: Json, schema: JsonSchema | undefined): CelInput {
+function toCel(value: Json, schema: JsonSchema | undefined): CelInput {
   if (typeof value === 'number') return isInteger(schema) && Number.isInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return (value as readonly Json[]).map((item) => toCel(item, itemsOf(schema)));
   if (!isJsonObject(value)) return value;

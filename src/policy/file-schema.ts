@@ -66,7 +66,7 @@ const some = z.array(z.string().min(1)).min(1);
 const claimValue = z.union([z.string(), z.number(), z.boolean()]);
 
 /** Every key must match; a key matches where one of its entries does. */
-export const principalsSchema = z.strictObject({
+const principalsSchema = z.strictObject({
   issuers: some.optional().describe('Names or addresses of issuers.'),
   subjects: some.optional().describe('The person or service on whose behalf the call is made (`sub`).'),
   agents: some.optional().describe('The agent that acts (`act.sub`, else the OAuth client).'),

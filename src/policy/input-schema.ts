@@ -86,7 +86,7 @@ export function objectSchema(properties: Readonly<Record<string, InputProperty>>
   };
 }
 
-export function propertySchema({ optional: _, items, properties, ...rest }: InputProperty): JsonSchema {
+function propertySchema({ optional: _, items, properties, ...rest }: InputProperty): JsonSchema {
   return {
     ...(rest as JsonObject),
     ...(items === undefined ? {} : { items: propertySchema(items) }),

@@ -69,7 +69,7 @@ export interface PipelineOptions {
   readonly faults?: (ports: Ports) => Partial<Ports>;
 }
 
-export const agent = principal('robot');
+const agent = principal('robot');
 
 export function principal(subject: string): Principal {
   return Principal.verified({
