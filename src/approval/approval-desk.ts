@@ -35,7 +35,10 @@ export interface OpenedApproval extends SeenApproval {
   readonly arguments: { readonly values: JsonObject } | { readonly withheld: string };
 }
 
-export interface Verdict { readonly verdict: 'approve' | 'deny'; readonly reason: string | undefined }
+export interface Verdict {
+  readonly verdict: 'approve' | 'deny';
+  readonly reason: string | undefined;
+}
 
 export interface ApprovalDesk {
   rolesOf(person: Person): readonly Role[];

@@ -1,6 +1,8 @@
 // The people's API of a whole broker: a real agent's call waits, and real people of the real provider decide about it.
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
+import formats from 'ajv-formats';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { legacyCall, MCP_HEADERS, send } from '../support/raw-http.ts';
 import { startTestBroker, type TestBroker } from '../support/broker.ts';
@@ -129,5 +131,182 @@ describe("the people's API", () => {
     expect((await ask(`/approvals/${hers.id}`, 'faye')).body).toMatchObject({ mayApprove: false, mayDeny: false });
     expect((await review(hers.id, 'finn', yes)).status).toBe(201);
     await hers.reply;
+  });
+});
+
+describe('a review is refused', () => {
+  it('from an agent, whoever it acts for and whatever its token is for', async () => {
+    const { provider, publicUrl } = broker;
+    const { id, reply } = await askForRefund();
+    const forApi = `${publicUrl}/api`;
+    for (const token of [
+      await provider.accessToken({ agent: 'support-agent' }),
+      await provider.accessToken({ agent: 'support-agent', audience: forApi }),
+      await provider.accessToken({ agent: 'support-agent', subject: 'finn@shop.example', audience: forApi }),
+      // A person's own, but not for the API; and what proves to Sallyport who signed in, which is no key to anything.
+      (await provider.signIn('finn@shop.example', `${publicUrl}/mcp`)).accessToken,
+      (await provider.signIn('finn@shop.example')).idToken,
+      'nonsense',
+    ]) {
+      const refused = await review(id, token, yes);
+      expect(refused).toMatchObject({ status: 401, type: 'application/problem+json', body: { code: 'invalid_token' } });
+      expect(refused.headers.get('www-authenticate')).toContain('/.well-known/oauth-protected-resource/api"');
+      expect(JSON.stringify(refused.body)).toContain('sallyport login');
+    }
+    expect((await ask(`/approvals/${id}`, undefined)).status).toBe(401);
+    expect((await ask(`/approvals/${id}`, 'finn')).body).toMatchObject({ state: 'pending', reviews: [] });
+    await review(id, 'finn', { verdict: 'deny', reason: 'tidying up' });
+    await reply;
+  });
+
+  it('without the reason its rule wants, and when it is not what the document says', async () => {
+    const { id, reply } = await askForRefund();
+    for (const reason of [undefined, '', '   ']) {
+      expect(await review(id, 'finn', { verdict: 'approve', reason })).toMatchObject({
+        status: 422,
+        body: { code: 'reason_missing', detail: expect.stringContaining('Give a reason') as string },
+      });
+    }
+    for (const said of [{}, { verdict: 'maybe' }, { ...yes, quorum: 0 }, [yes], 'approve', { ...yes, reason: 1 }]) {
+      expect(await review(id, 'finn', said)).toMatchObject({ status: 400, body: { code: 'invalid_body' } });
+    }
+    const path = `/approvals/${id}/reviews`;
+    const post = (body: string, type = 'application/json'): Promise<Answer> =>
+      ask(path, 'finn', { method: 'POST', body, headers: { 'content-type': type } });
+    expect((await post('{"verdict":"approve",')).status).toBe(400);
+    expect((await post('{"verdict":"deny","verdict":"approve","reason":"x"}')).status).toBe(400);
+    expect((await post('verdict=approve&reason=x', 'application/x-www-form-urlencoded')).status).toBe(415);
+    expect((await post(JSON.stringify({ ...yes, reason: 'x'.repeat(2_000_000) }))).status).toBe(413);
+    expect((await ask(`/approvals/${id}`, 'finn')).body).toMatchObject({ state: 'pending', reviews: [] });
+    await review(id, 'finn', { verdict: 'deny', reason: 'tidying up' });
+    await reply;
+  });
+
+  it('by GET, which decides nothing, and from a page of another site', async () => {
+    const { id, reply } = await askForRefund();
+    const got = await ask(`/approvals/${id}/reviews?verdict=approve&reason=x`, 'finn');
+    expect(got).toMatchObject({ status: 405, body: { code: 'method_not_allowed' } });
+    expect(got.headers.get('allow')).toBe('POST');
+    const headers = { 'content-type': 'application/json', origin: 'https://evil.example' };
+    const crossSite = await ask(`/approvals/${id}/reviews`, 'finn', {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(yes),
+    });
+    expect(crossSite).toMatchObject({ status: 403, type: 'application/problem+json', body: { code: 'wrong_origin' } });
+    expect((await ask(`/approvals/${id}`, 'finn')).body).toMatchObject({ state: 'pending', reviews: [] });
+    await review(id, 'finn', { verdict: 'deny', reason: 'tidying up' });
+    await reply;
+  });
+
+  it('twice, after a denial, and once the time is up', async () => {
+    const denied = await askForRefund();
+    expect((await review(denied.id, 'finn', { verdict: 'deny', reason: 'no' })).status).toBe(201);
+    expect(await review(denied.id, 'faye', yes)).toMatchObject({ status: 409, body: { code: 'over' } });
+    expect(await review(denied.id, 'finn', yes)).toMatchObject({ status: 409, body: { code: 'already_reviewed' } });
+    await denied.reply;
+
+    const late = await askForRefund();
+    const store = new DatabaseSync(join(broker.dataDirectory, 'sallyport.db'));
+    store.prepare('update approvals set expires_at = ? where id = ?').run(Date.now() - 1, late.id);
+    store.close();
+    expect((await ask(`/approvals/${late.id}`, 'finn')).body).toMatchObject({ state: 'expired', mayApprove: false });
+    expect(await review(late.id, 'finn', yes)).toMatchObject({ status: 409, body: { code: 'over' } });
+    expect(JSON.stringify((await late.reply).json)).toContain('Nobody decided about this call in time');
+  });
+
+  it('where there is nothing to review', async () => {
+    expect(await review('018f0000-0000-7000-8000-000000000000', 'finn', yes)).toMatchObject({ status: 404 });
+    expect(await ask('/approvals/nonsense', 'finn')).toMatchObject({ status: 404, body: { code: 'unknown' } });
+    expect(await ask('/elsewhere', 'finn')).toMatchObject({ status: 404, body: { code: 'not_found' } });
+    expect(await ask('/approvals?state=maybe', 'finn')).toMatchObject({ status: 400, body: { code: 'invalid_query' } });
+    expect(await ask('/approvals?stat=pending', 'finn')).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_query' },
+    });
+  });
+});
+
+describe('two approvers who click in the same moment', () => {
+  it('make one use of one approval, whatever each of them said', async () => {
+    for (const [said, other] of [
+      [yes, yes],
+      [yes, { verdict: 'deny', reason: 'no' }],
+    ]) {
+      const { id, order, reply } = await askForRefund();
+      const answers = await Promise.all([review(id, 'finn', said), review(id, 'faye', other)]);
+      expect(answers.some(({ status }) => status === 201)).toBe(true);
+      for (const { status } of answers) expect([201, 409]).toContain(status);
+      const ran = ((await reply).json as { result: { isError?: true } }).result.isError !== true;
+      const entries = entriesAbout(id);
+      const used = entries.filter(({ type }) => type === 'approval.used');
+      expect(used).toHaveLength(ran ? 1 : 0);
+      const rows = await broker.database.query('select refunded from orders where id = $1', [order]);
+      expect(rows).toEqual([{ refunded: ran }]);
+      if (other === yes) expect(ran).toBe(true);
+    }
+  });
+
+  function entriesAbout(approval: string): { type: string }[] {
+    using store = new DatabaseSync(join(broker.dataDirectory, 'sallyport.db'), { readOnly: true });
+    const rows = store.prepare("select body from entries where body ->> 'approval' = ?").all(approval);
+    return rows.map(({ body }) => JSON.parse(body as string) as { type: string });
+  }
+});
+
+describe('the OpenAPI document', () => {
+  const ajv = formats.default(new Ajv2020({ strict: false }));
+  const sample = (schema: object, value: unknown): void => {
+    const fits = ajv.validate(schema, value);
+    expect(ajv.errors ?? []).toEqual([]);
+    expect(fits).toBe(true);
+  };
+
+  it('describes every operation that is served, and what it answers', async () => {
+    const { id, reply } = await askForRefund();
+    const document = (await ask('/openapi.json', undefined)).body;
+    expect(document.openapi).toBe('3.1.1');
+    const said = { '/approvals/{id}/reviews': { verdict: 'deny', reason: 'tidying up' } } as Record<string, unknown>;
+    const served = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods as object).map(([method, operation]) => ({ path, method, operation })),
+    );
+    expect(served.map(({ path, method }) => `${method} ${path}`)).toEqual([
+      'get /whoami',
+      'get /approvals',
+      'get /approvals/{id}',
+      'post /approvals/{id}/reviews',
+    ]);
+    for (const { path, method, operation } of served) {
+      const init = { method: method.toUpperCase(), headers: { 'content-type': 'application/json' } };
+      const body = said[path] === undefined ? {} : { body: JSON.stringify(said[path]) };
+      if (operation.requestBody) sample(operation.requestBody.content['application/json'].schema, said[path]);
+      const good = await ask(path.replace('{id}', id), 'finn', { ...init, ...body });
+      sample(operation.responses[good.status].content['application/json'].schema, good.body);
+
+      const problem = document.components.schemas.Problem;
+      const unauthenticated = await ask(path.replace('{id}', id), undefined, { ...init, ...body });
+      expect(Object.keys(operation.responses)).toContain(String(unauthenticated.status));
+      sample(problem, unauthenticated.body);
+      if (!path.includes('{id}')) continue;
+      for (const [wrongId, who] of [
+        ['no-such-id', 'finn'],
+        [id, 'ada'],
+        [id, 'finn'],
+      ] as const) {
+        const refused = await ask(path.replace('{id}', wrongId), who, { ...init, ...body });
+        expect(Object.keys(operation.responses)).toContain(String(refused.status));
+        if (refused.status > 299) sample(problem, refused.body);
+      }
+    }
+    await reply;
+  });
+
+  it('is found from the metadata of the API, with all that a person needs to sign in', async () => {
+    const metadata = await fetch(`${broker.publicUrl}/.well-known/oauth-protected-resource/api`);
+    expect(await metadata.json()).toMatchObject({
+      resource: `${broker.publicUrl}/api`,
+      authorization_servers: [broker.provider.issuer],
+      sallyport_client_id: broker.provider.peopleClientId,
+    });
   });
 });
