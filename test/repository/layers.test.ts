@@ -46,7 +46,7 @@ const KEEPS: readonly (readonly [string, string])[] = [
   ['tools/kinds.ts', 'tools/http/kind.ts'],
   ['src/broker.ts', 'src/policy/decide.ts'],
   ['src/mcp.ts', '@modelcontextprotocol/server'],
-  ['src/http-app.ts', '@modelcontextprotocol/node'],
+  ['src/http-app.ts', '@modelcontextprotocol/client'],
   ['src/agents.ts', '@openai/agents'],
   ['src/agents.ts', 'src/core/errors.ts'],
   ['src/cli/compose.ts', 'src/store/sqlite-store.ts'],
