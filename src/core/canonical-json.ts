@@ -23,7 +23,11 @@ export function canonicalJson(value: Json): string {
   }
 }
 
+/** Printable ASCII without quote and backslash: most strings there are, and nothing in them needs an escape. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function canonicalString(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   // JSON.stringify would escape a lone surrogate; RFC 8785 section 3.2.2.2 demands an error.
   if (!text.isWellFormed()) throw new TypeError('a string with a lone surrogate has no canonical JSON');
   return JSON.stringify(text);

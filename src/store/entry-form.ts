@@ -31,14 +31,14 @@ export function prepareEntry(entry: NewEntry, time: number): PreparedEntry {
     time: new Date(time).toISOString(),
     v: ENTRY_VERSION,
   };
-  const keys = Object.keys(members);
-  const first = canonicalJson(pick(members, keys, (key) => key < 'seq'));
-  const last = canonicalJson(pick(members, keys, (key) => key > 'seq'));
-  return {
-    before: first.slice(0, -1) + (first === '{}' ? '"seq":' : ',"seq":'),
-    after: ',' + last.slice(1),
-    payload,
-  };
+  let before = '{';
+  let after = '';
+  for (const key of Object.keys(members).sort()) {
+    const member = `${canonicalJson(key)}:${canonicalJson(members[key] as Json)}`;
+    if (key < 'seq') before += `${member},`;
+    else after += `,${member}`;
+  }
+  return { before: `${before}"seq":`, after: `${after}}`, payload };
 }
 
 export function entryText(entry: PreparedEntry, seq: number): string {
@@ -52,10 +52,4 @@ function preparePayload({ payloads }: NewEntry): PlainPayload | undefined {
 
 function describePayload(payload: PlainPayload): JsonObject {
   return { bytes: Buffer.byteLength(payload.plaintext), sha256: saltedHash(payload.salt, payload.plaintext) };
-}
-
-function pick(members: Record<string, Json>, keys: readonly string[], wanted: (key: string) => boolean): JsonObject {
-  const picked: Record<string, Json> = {};
-  for (const key of keys) if (wanted(key)) picked[key] = members[key] as Json;
-  return picked;
 }

@@ -42,10 +42,13 @@ export function commitBatch(
 }
 
 function tryChange(connection: SqliteConnection, keys: KeyRing, change: SubmittedChange, head: number): Fate {
+  // Entries alone cannot fail but with the file, and then nothing of the batch is kept.
+  if (change.statements.length === 0)
+    return { id: change.id, kept: true, seqs: insertEntries(connection, keys, change, head) };
   connection.exec('savepoint change');
   try {
     for (const statement of change.statements) runExpecting(connection, statement);
-    const seqs = change.entries.map((entry, index) => insertEntry(connection, keys, entry, head + index + 1));
+    const seqs = insertEntries(connection, keys, change, head);
     connection.exec('release change');
     return { id: change.id, kept: true, seqs };
   } catch (error) {
@@ -62,6 +65,10 @@ function runExpecting(connection: SqliteConnection, statement: Statement): void 
   if (statement.expectRows !== undefined && changed !== statement.expectRows) {
     throw new Conflict(`${changed} rows changed where ${statement.expectRows} had to: ${statement.sql}`);
   }
+}
+
+function insertEntries(connection: SqliteConnection, keys: KeyRing, change: SubmittedChange, head: number): number[] {
+  return change.entries.map((entry, index) => insertEntry(connection, keys, entry, head + index + 1));
 }
 
 function insertEntry(connection: SqliteConnection, keys: KeyRing, entry: PreparedEntry, seq: number): number {

@@ -90,7 +90,7 @@ describe('the Postgres store', () => {
     expect(await verify()).toMatchObject({ entries: 80, covered: 80, findings: [], payloads: { checked: 40 } });
     const filter = {
       type: 'policy.loaded',
-      text: 'e7',
+      text: '"e7"',
       since: '2020-01-01',
       principal: 'nobody',
       rule: 'none',
