@@ -1,6 +1,7 @@
 // THE pipeline. `invoke` is read from top to bottom: each step needs what only the step before can make.
 import type { KeyObject } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { grantLimits } from './approval/grant-limits.ts';
 import { approveCall, type Answered } from './approve-call.ts';
 import { CallRecord, type RecordPorts } from './call-record.ts';
 import { CallerSlots } from './caller-slots.ts';
@@ -8,7 +9,7 @@ import type { Approvals } from './core/approvals.ts';
 import type { Broker, Call, Reply } from './core/broker.ts';
 import { Stopwatch } from './core/clock.ts';
 import { bounded } from './core/deadline.ts';
-import { callDigest } from './core/digest.ts';
+import { callDigest, grantScope } from './core/digest.ts';
 import { refuse, StoreError, type Refusal } from './core/errors.ts';
 import type { Intent } from './core/evidence.ts';
 import type { Decision, Invocation } from './core/invocation.ts';
@@ -97,7 +98,9 @@ export function createBroker(ports: Ports): RunningBroker {
       const joined = tool.annotations.readOnly ? undefined : await join(tool, decision, digest, record, present);
       if (joined !== undefined) return joined;
       const requirements = deciding.flatMap((rule) => rule.approval ?? []);
-      const ask = { invocation, tool, decision, digest, requirements, justification };
+      const limits = grantLimits(requirements);
+      const scope = limits && grantScope(ports.digestKey, invocation, tool, deciding, limits.same);
+      const ask = { invocation, tool, decision, digest, requirements, justification, grantScope: scope };
       let answered: Answered;
       try {
         answered = await approveCall(ports, ask, call, present);

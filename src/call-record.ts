@@ -68,6 +68,7 @@ export class CallRecord {
       digest,
       decision: decided(permit.decision),
       ...(permit.approval === undefined ? {} : { approval: permit.approval }),
+      ...(permit.grant === undefined ? {} : { grant: permit.grant.id }),
     } as const;
     const claim = tool.annotations.readOnly ? [] : this.#ports.repeated.claim(digest, this.#invocation);
     const payloads = { arguments: this.#invocation.arguments };

@@ -135,6 +135,7 @@ const STATUS: Record<ReviewRefused, number> = {
   already_reviewed: 409,
   already_decided: 409,
   over: 409,
+  grant_too_wide: 422,
 };
 
 function refusedProblem(refused: ReviewRefused): Problem {

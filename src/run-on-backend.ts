@@ -54,8 +54,9 @@ export async function runOnBackend(
     watch.lap('credential');
   }
   const lease = hold.lease;
+  const { grant } = intent.permit;
   try {
-    const stop = lease === undefined ? signal : AbortSignal.any([signal, lease.ended]);
+    const stop = AbortSignal.any([signal, ...(lease ? [lease.ended] : []), ...(grant ? [grant.revoked] : [])]);
     let answer: ToolAnswer;
     try {
       const call = tool.call({ intent, lease, arguments: intent.permit.invocation.arguments, deadline, signal: stop });

@@ -5,27 +5,33 @@ import type { Approvals, Ask, Obtained, Reviews } from '../core/approvals.ts';
 import type { Clock } from '../core/clock.ts';
 import { refuse } from '../core/errors.ts';
 import { Permit } from '../core/evidence.ts';
+import type { GrantRecords, Grants } from '../core/grants.ts';
 import { APPROVAL_LOOK_MS, MAX_PENDING_APPROVALS_PER_PRINCIPAL } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import { Conflict } from '../core/store.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import { endedEntry, requestedEntry, reviewedEntry, usedEntry } from './approval-entries.ts';
 import { endedRefusal } from './approval-words.ts';
+import { givenTogether, grantLimits, isWithin } from './grant-limits.ts';
+import { createGrants } from './grants.ts';
 import { mayNotReview, standing } from './requirement.ts';
 import { isOver, step } from './state.ts';
 
 export interface ApprovalsOptions {
   readonly records: ApprovalRecords;
+  readonly grants: GrantRecords;
   readonly log: Log;
   readonly clock: Clock;
 }
 
-export interface RunningApprovals extends Approvals, Reviews {
+export interface RunningApprovals extends Approvals, Reviews, Grants {
   /** Ends what nobody decided in time. Called now and then, so that it is in the log also where nobody waits. */
   expireOverdue(): Promise<void>;
 }
 
-export function createApprovals({ records, log, clock }: ApprovalsOptions): RunningApprovals {
+export function createApprovals({ records, log, clock, ...options }: ApprovalsOptions): RunningApprovals {
+  const grants = createGrants({ records: options.grants, approvals: records, log, clock });
+
   /** Undefined where the principal has as many pending as it may. */
   async function findOrOpen(ask: Ask): Promise<Approval | undefined> {
     for (;;) {
@@ -70,6 +76,8 @@ export function createApprovals({ records, log, clock }: ApprovalsOptions): Runn
 
   return {
     async obtain(ask, until, signal): Promise<Obtained> {
+      const granted = await grants.obtain(ask);
+      if (granted !== undefined) return granted;
       const opened = await findOrOpen(ask);
       if (opened === undefined) return { kind: 'refused', refusal: refuse('too_many_approvals') };
       const me = ask.invocation.id;
@@ -77,6 +85,11 @@ export function createApprovals({ records, log, clock }: ApprovalsOptions): Runn
       for (;;) {
         const now = clock.now();
         if (!isOver(approval.state) && approval.expiresAt <= now) approval = await end(approval, 'expire');
+        // Given for a while: then this call is the first that runs under it.
+        if (approval.state === 'used' && approval.waiter === me) {
+          const under = await grants.obtain(ask);
+          if (under !== undefined) return under;
+        }
         if (isOver(approval.state)) return { kind: 'refused', refusal: endedRefusal(approval) };
         if (approval.state === 'approved') {
           if (approval.waiter !== me) return { kind: 'refused', refusal: refuse('superseded') };
@@ -95,40 +108,55 @@ export function createApprovals({ records, log, clock }: ApprovalsOptions): Runn
       if (open !== undefined) await end(open, 'cancel');
     },
 
-    async review(id, { person, verdict, reason }) {
+    async review(id, { person, verdict, reason, grant }) {
       for (;;) {
         let approval = await records.find(id);
         if (approval === undefined) return { refused: 'unknown' };
         const now = clock.now();
         if (!isOver(approval.state) && approval.expiresAt <= now) approval = await end(approval, 'expire');
-        const review = { person, verdict, reason, at: now };
+        const review = { person, verdict, reason, at: now, grant };
         const refused = mayNotReview(approval.requirements, approval.principal, approval.reviews, review);
         if (refused !== undefined) return { refused };
+        if (grant !== undefined && (verdict === 'deny' || !isWithin(grant, grantLimits(approval.requirements)))) {
+          return { refused: 'grant_too_wide' };
+        }
         const stands = standing(approval.requirements, [...approval.reviews, review]);
         const event = verdict === 'deny' ? 'deny' : 'approve';
         const next = step(approval.state, event);
         if (typeof next !== 'string') return { refused: next.refused === 'over' ? 'over' : 'already_decided' };
-        const state = stands === 'pending' ? approval.state : next;
+        const reviews = [...approval.reviews, review];
+        const access = stands === 'approved' ? givenTogether(reviews) : undefined;
+        const given =
+          access && approval.grantScope !== undefined ? grants.given(approval, approval.grantScope, access) : undefined;
+        // What is given for a while uses the approval up: from now on calls run under the grant.
+        const state = stands === 'pending' ? approval.state : given === undefined ? next : 'used';
         try {
           // Also where the state stays: that it is still what it was must hold when the review is counted.
           const moved = records.moved(id, approval.state, state, now);
-          await log.append([reviewedEntry(approval, review, state)], [records.reviewed(id, review), moved]);
+          await log.append(
+            [reviewedEntry(approval, review, state), ...(given?.entries ?? [])],
+            [records.reviewed(id, review), moved, ...(given?.statements ?? [])],
+          );
         } catch (error) {
           // Somebody else's review came between: look again.
           if (error instanceof Conflict) continue;
           throw error;
         }
-        return { approval: { ...approval, state, reviews: [...approval.reviews, review] } };
+        return { approval: { ...approval, state, reviews } };
       }
     },
 
+    grants: (filter) => grants.grants(filter),
+    revoke: (grant, person) => grants.revoke(grant, person),
+
     async expireOverdue() {
       for (const approval of await records.overdue(clock.now())) await end(approval, 'expire');
+      await grants.expireOverdue();
     },
   };
 }
 
-function newApproval({ invocation, tool, digest, decision, requirements }: Ask, now: number): Approval {
+function newApproval({ invocation, tool, digest, decision, requirements, grantScope }: Ask, now: number): Approval {
   const { issuer, subject, actor } = invocation.principal;
   return {
     id: uuidv7(now),
@@ -141,6 +169,7 @@ function newApproval({ invocation, tool, digest, decision, requirements }: Ask, 
     invocation: invocation.id,
     policy: decision.policyVersion,
     requirements,
+    grantScope,
     requestedAt: now,
     expiresAt: now + Math.min(...requirements.map(({ expiresAfterMs }) => expiresAfterMs)),
     waiter: invocation.id,

@@ -28,6 +28,7 @@ import { openPolicySource } from '../policy/policy-source.ts';
 import { createApprovalRecords } from '../store/approval-records.ts';
 import { announceBroker } from '../store/broker-presence.ts';
 import { loadKeys } from '../store/keys.ts';
+import { createGrantRecords } from '../store/grant-records.ts';
 import { createLeaseRecords } from '../store/lease-records.ts';
 import { storeLogSource } from '../store/log-source.ts';
 import { createRepeatedCalls } from '../store/repeated-calls.ts';
@@ -103,7 +104,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   void verifier.prepare();
 
   const approvalRecords = createApprovalRecords(store);
-  const approvals = createApprovals({ records: approvalRecords, log, clock });
+  const approvals = createApprovals({ records: approvalRecords, grants: createGrantRecords(store), log, clock });
   const expire = (): void => {
     approvals.expireOverdue().catch((error: unknown) => {
       logger.warn({ err: error }, 'approvals whose time is up could not be ended; it is tried again');

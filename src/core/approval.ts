@@ -1,4 +1,5 @@
 // What an approval needs and what people said: the words that policy, the approve door, the API and the console share.
+import type { GivenAccess, GrantLimits } from './grants.ts';
 
 /** The `approval` block of one rule, and the rule it stands in. */
 export interface ApprovalRequirement {
@@ -13,6 +14,8 @@ export interface ApprovalRequirement {
   readonly reasonRequired: boolean;
   /** Whether the agent must say why it makes the call. */
   readonly justificationRequired?: boolean;
+  /** What may be given in the place of the one call; undefined where nothing may. */
+  readonly grant?: GrantLimits | undefined;
 }
 
 /** A person, from a verified sign-in at the issuer that `people` names. */
@@ -32,6 +35,8 @@ export interface Review {
   readonly person: Person;
   readonly verdict: 'approve' | 'deny';
   readonly reason: string | undefined;
+  /** Access for a while, in the place of the one call. */
+  readonly grant?: GivenAccess | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
 }
@@ -55,6 +60,8 @@ export interface Approval {
   readonly policy: string;
   /** One for each deciding rule; every one must be met. */
   readonly requirements: readonly ApprovalRequirement[];
+  /** What a grant would cover; undefined where the rules allow none. See src/core/digest.ts. */
+  readonly grantScope?: string | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly requestedAt: number;
   readonly expiresAt: number;
@@ -67,7 +74,14 @@ export interface Approval {
 
 /** Why a review, or a withdrawal, was not taken. */
 export type ReviewRefused =
-  'unknown' | 'own_call' | 'not_an_approver' | 'reason_missing' | 'already_reviewed' | 'already_decided' | 'over';
+  | 'unknown'
+  | 'own_call'
+  | 'not_an_approver'
+  | 'reason_missing'
+  | 'already_reviewed'
+  | 'already_decided'
+  | 'over'
+  | 'grant_too_wide';
 
 export interface ApprovalFilter {
   readonly state?: ApprovalState;

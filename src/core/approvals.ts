@@ -1,5 +1,5 @@
 // The port of the approve door, as the pipeline and the people's side see it. Implemented by src/approval.
-import type { Approval, ApprovalRequirement, Person, ReviewRefused } from './approval.ts';
+import type { Approval, ApprovalRequirement, Review, ReviewRefused } from './approval.ts';
 import type { Refusal } from './errors.ts';
 import type { Permit } from './evidence.ts';
 import type { Decision, Invocation } from './invocation.ts';
@@ -15,6 +15,8 @@ export interface Ask {
   readonly requirements: readonly ApprovalRequirement[];
   /** Why the agent makes the call, in its own words. */
   readonly justification: string | undefined;
+  /** What a grant that covers this call would be found by; undefined where the rules allow none. */
+  readonly grantScope: string | undefined;
 }
 
 export type Obtained =
@@ -39,6 +41,6 @@ export interface Reviews {
   /** Counts one person's word. Rejects with StoreError: then nothing was counted. */
   review(
     id: string,
-    review: { readonly person: Person; readonly verdict: 'approve' | 'deny'; readonly reason: string | undefined },
+    review: Omit<Review, 'at'>,
   ): Promise<{ readonly approval: Approval } | { readonly refused: ReviewRefused }>;
 }

@@ -2,6 +2,7 @@
 import type { ApprovalState } from './approval.ts';
 import type { RefusalCode } from './errors.ts';
 import type { MaskCounts } from './evidence.ts';
+import type { GrantEnd } from './grants.ts';
 import type { DecisionReason, Effect } from './invocation.ts';
 import type { JsonObject } from './json.ts';
 
@@ -54,6 +55,7 @@ export type EntryBody =
       readonly digest: string;
       readonly decision: Decided;
       readonly approval?: string;
+      readonly grant?: string;
     })
   | (OfInvocation & {
       readonly type: 'outcome';
@@ -87,6 +89,20 @@ export type EntryBody =
       readonly state: ApprovalState;
     })
   | (OfApproval & { readonly type: 'approval.used'; readonly invocation: string })
+  | (OfApproval & {
+      readonly type: 'grant.given';
+      readonly grant: string;
+      readonly uses: number;
+      /** RFC 3339. */
+      readonly expires: string;
+    })
+  | (OfApproval & {
+      readonly type: 'grant.ended';
+      readonly grant: string;
+      readonly reason: GrantEnd;
+      /** Who revoked it. */
+      readonly person?: { readonly issuer: string; readonly subject: string; readonly name: string };
+    })
   | (OfApproval & { readonly type: 'approval.expired' | 'approval.cancelled' })
   | {
       readonly type: 'lease.issued';
@@ -108,7 +124,7 @@ export type EntryBody =
       readonly reference: string;
       readonly session: string;
       readonly principal: EntryPrincipal;
-      /** Why it ended: `session`, `invocation`, `ttl`, `shutdown`, `failed`, `sweep`, `operator`. */
+      /** Why it ended: `session`, `invocation`, `ttl`, `shutdown`, `failed`, `sweep`, `grant`, `operator`. */
       readonly reason: string;
     }
   | { readonly type: 'policy.loaded'; readonly policy: string; readonly tools: number; readonly rules: number }
@@ -120,6 +136,11 @@ export type EntryBody =
       readonly reason: string;
       /** Who asked for it; absent where a retention rule did. */
       readonly person?: { readonly issuer: string; readonly subject: string; readonly name: string };
+    }
+  /** To the console. */
+  | {
+      readonly type: 'signin';
+      readonly person: { readonly issuer: string; readonly subject: string; readonly name: string };
     }
   | {
       readonly type: 'auth.failures';

@@ -1,6 +1,7 @@
 // What one door hands to the next. Each has a private constructor and one place that may call its static
 // maker (a lint rule holds that), so that a skipped door does not compile. `brand` exists for the compiler alone:
 // without it a literal of the same shape would pass for evidence.
+import type { GrantSignals } from './grants.ts';
 import type { Decision, Invocation } from './invocation.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Secret } from './secret.ts';
@@ -12,18 +13,21 @@ export class Permit {
   readonly decision: Decision;
   /** Id of the approval that was used for it, if one was. */
   readonly approval: string | undefined;
+  /** The grant it runs under, if it does. */
+  readonly grant: PermitGrant | undefined;
 
-  private constructor(invocation: Invocation, decision: Decision, approval: string | undefined) {
+  private constructor(invocation: Invocation, decision: Decision, approval?: string, grant?: PermitGrant) {
     this.invocation = invocation;
     this.decision = decision;
     this.approval = approval;
+    this.grant = grant;
     Object.freeze(this);
   }
 
   /** Called by src/policy/decide.ts alone. */
   static allowed(invocation: Invocation, decision: Decision): Permit {
     if (decision.effect !== 'allow') throw new TypeError(`a decision to ${decision.effect} gives no permit`);
-    return new Permit(invocation, decision, undefined);
+    return new Permit(invocation, decision);
   }
 
   /** Called by src/approval alone. */
@@ -31,6 +35,19 @@ export class Permit {
     if (decision.effect === 'deny') throw new TypeError('a decision to deny gives no permit');
     return new Permit(invocation, decision, approval);
   }
+
+  /** Called by src/approval alone. */
+  static granted(invocation: Invocation, decision: Decision, grant: PermitGrant): Permit {
+    if (decision.effect === 'deny') throw new TypeError('a decision to deny gives no permit');
+    return new Permit(invocation, decision, undefined, grant);
+  }
+}
+
+/** What a call, and the lease it gets, must end with. */
+export interface PermitGrant extends GrantSignals {
+  readonly id: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
 }
 
 /** The intent of a permitted invocation is durable in the log. Made by src/log alone. */

@@ -58,6 +58,8 @@ export const MAX_PENDING_APPROVALS_PER_PRINCIPAL = 20;
 export const APPROVAL_LOOK_MS = 1_000;
 /** How often a broker asks the store which approvals have changed, while anybody waits. */
 export const APPROVAL_POLL_MS = 100;
+/** How often a broker asks the store whether grants that it uses have ended. */
+export const GRANT_POLL_MS = 200;
 /** Clients of the 2025 era give a call 60 s by default, and must have their answer before that. */
 export const LEGACY_PATIENCE_MS = 55_000;
 /** Clients of the 2026 era give each round of a call 60 s by default. */
@@ -66,3 +68,11 @@ export const ROUND_MS = 50_000;
 export const MAX_APPROVALS_LOOKED_THROUGH = 5_000;
 /** How often approvals that nobody decided in time are ended. */
 export const APPROVAL_EXPIRY_INTERVAL_MS = 5_000;
+/** A form of the console: a reason, and what the page put in. */
+export const MAX_FORM_BYTES = 32_768;
+/** How long a sign-in to the console lasts: groups are as they were when it began, so the issuer is asked again after this. */
+export const CONSOLE_SESSION_S = 60 * 60;
+/** From the console to the issuer and back, passwords and second factors included. */
+export const SIGN_IN_S = 10 * 60;
+/** Why somebody approved or denied: a paragraph. The agent reads it. */
+export const MAX_REASON_CHARS = 2_000;

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { CredentialProvider, LeaseHold, Leases } from '../core/credential.ts';
 import { untilAborted } from '../core/deadline.ts';
 import { CredentialError } from '../core/errors.ts';
-import type { Intent } from '../core/evidence.ts';
+import type { Intent, PermitGrant } from '../core/evidence.ts';
 import type { LeaseRecords } from '../core/lease-records.ts';
 import { LEASE_SWEEP_INTERVAL_MS, MAX_LEASES_PER_PRINCIPAL } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
@@ -51,15 +51,20 @@ export function createLeases(options: LeasesOptions): RunningLeases {
   function leaseFor(intent: Intent, backend: BackendRef, declaration: CredentialDeclaration): HeldLease {
     const { principal, session } = intent.permit.invocation;
     const now = clock.now();
-    const expiresAt = expiryOf({ now, ttlMs: declaration.ttlMs, tokenExpiresAt: principal.expiresAt, session });
-    if (expiresAt <= now) throw new CredentialError('credential_unavailable', "the caller's token has expired");
+    const { grant } = intent.permit;
+    const sessionEnds = expiryOf({ now, ttlMs: declaration.ttlMs, tokenExpiresAt: principal.expiresAt, session });
+    const expiresAt = Math.min(sessionEnds, grant?.expiresAt ?? Infinity);
+    if (expiresAt <= now) {
+      throw new CredentialError('credential_unavailable', "the caller's token, or the grant of the call, has expired");
+    }
     const shared = declaration.scope === 'session';
-    const key = JSON.stringify([principal.key, session, backend.name, backend.definitionHash]);
+    const key = JSON.stringify([principal.key, session, backend.name, backend.definitionHash, grant?.id ?? null]);
     const running = shared ? current.get(key) : undefined;
     if (running?.isOpen === true && !isWorn(running, now, expiresAt)) return running;
     makeRoom(principal.key);
     const lease = new HeldLease(ports, { intent, backend, declaration, issuedAt: now, expiresAt });
     held.add(lease);
+    if (grant !== undefined) endWithGrant(lease, grant);
     if (shared) {
       current.set(key, lease);
       lease.onEnd(() => {
@@ -70,6 +75,15 @@ export function createLeases(options: LeasesOptions): RunningLeases {
       lease.endWhenIdle('invocation');
     }
     return lease;
+  }
+
+  /** A revocation stops the calls on it; of a grant that is used up, the last running call ends it. */
+  function endWithGrant(lease: HeldLease, { over, revoked }: PermitGrant): void {
+    const once = { once: true };
+    revoked.addEventListener('abort', () => void lease.end('grant'), once);
+    over.addEventListener('abort', () => lease.endWhenIdle('grant'), once);
+    if (revoked.aborted) void lease.end('grant');
+    else if (over.aborted) lease.endWhenIdle('invocation');
   }
 
   /** A principal at its limit gives up the lease that it has not used for longest; where all are in use it must wait. */

@@ -50,7 +50,10 @@ const ofLease = { lease: text, backend: text, reference: text, session: text, pr
 
 const BODIES: { readonly [Each in Type]: Described<BodyOf<Each>> } = {
   refused: { always: { ...ofInvocation, code: text }, maybe: { detail: text, decision, doors: numbers } },
-  intent: { always: { ...ofInvocation, backend: text, digest: text, decision }, maybe: { approval: text } },
+  intent: {
+    always: { ...ofInvocation, backend: text, digest: text, decision },
+    maybe: { approval: text, grant: text },
+  },
   outcome: {
     always: {
       ...ofInvocation,
@@ -79,6 +82,11 @@ const BODIES: { readonly [Each in Type]: Described<BodyOf<Each>> } = {
   'approval.used': { always: { ...ofApproval, invocation: text }, maybe: {} },
   'approval.expired': { always: ofApproval, maybe: {} },
   'approval.cancelled': { always: ofApproval, maybe: {} },
+  'grant.given': { always: { ...ofApproval, grant: text, uses: whole, expires: time }, maybe: {} },
+  'grant.ended': {
+    always: { ...ofApproval, grant: text, reason: oneOf('used_up', 'expired', 'revoked') },
+    maybe: { person },
+  },
   'lease.issued': {
     always: {
       lease: text,
@@ -97,6 +105,7 @@ const BODIES: { readonly [Each in Type]: Described<BodyOf<Each>> } = {
   'policy.loaded': { always: { policy: text, tools: whole, rules: whole }, maybe: {} },
   'policy.refused': { always: { problems: texts }, maybe: { policy: text } },
   'payload.erased': { always: { entries: { type: 'array', items: whole }, reason: text }, maybe: { person } },
+  signin: { always: { person }, maybe: {} },
   'auth.failures': { always: { count: whole, reasons: numbers, from: time, to: time }, maybe: {} },
   'broker.started': { always: { broker: text, version: text }, maybe: {} },
   'broker.stopped': { always: { broker: text, version: text }, maybe: {} },

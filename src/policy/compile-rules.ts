@@ -1,5 +1,6 @@
 // Turns a declared rule into what `decide` asks. Pure.
 import { didYouMean } from '../core/nearest.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { ApprovalRequirement } from '../core/approval.ts';
 import type { Rule } from '../core/policy.ts';
 import type { Report } from '../core/problem.ts';
@@ -49,6 +50,7 @@ export function compileRule(declared: Declared, surroundings: Surroundings): Com
   if (declaration === undefined) return undefined;
   checkIssuers(declaration, surroundings.issuers, report);
   checkApproval(declaration, report);
+  checkGrant(declaration, spokenOf, report);
   if (declaration.approval?.justification !== undefined) checkJustification(spokenOf, report);
   if (declaration.effect === 'allow' && declaration.message !== undefined) {
     report.warning(
@@ -95,6 +97,22 @@ function checkApproval({ effect, approval }: RuleDeclaration, report: Report): v
   }
 }
 
+function checkGrant({ effect, grant }: RuleDeclaration, tools: readonly Tool[], report: Report): void {
+  if (grant === undefined) return;
+  if (effect !== 'require_approval') {
+    const hint = 'remove `grant`, or make the effect require_approval';
+    report.error({ path: ['grant'], atKey: true }, `a rule with effect ${effect} asks nobody`, hint);
+  }
+  for (const [index, name] of grant.same.entries()) {
+    for (const tool of tools) {
+      const names = Object.keys((tool.inputSchema['properties'] ?? {}) as JsonObject);
+      if (names.includes(name)) continue;
+      const hint = didYouMean(name, names) ?? 'leave it out, or leave the tool to another rule';
+      report.error({ path: ['grant', 'same', index] }, `${tool.name} has no argument "${name}"`, hint);
+    }
+  }
+}
+
 function checkJustification(tools: readonly Tool[], report: Report): void {
   for (const { name } of tools.filter(hasOwnJustification)) {
     report.error(
@@ -105,7 +123,7 @@ function checkJustification(tools: readonly Tool[], report: Report): void {
   }
 }
 
-function requirementOf({ id, approval }: RuleDeclaration): ApprovalRequirement | undefined {
+function requirementOf({ id, approval, grant }: RuleDeclaration): ApprovalRequirement | undefined {
   if (approval === undefined) return undefined;
   const { approvers, quorum, perGroup, expires, reason, justification } = approval;
   return {
@@ -116,6 +134,7 @@ function requirementOf({ id, approval }: RuleDeclaration): ApprovalRequirement |
     expiresAfterMs: expires,
     reasonRequired: reason === 'required',
     justificationRequired: justification === 'required',
+    grant: grant && { atMostMs: grant.atMost, uses: grant.uses, same: grant.same },
   };
 }
 

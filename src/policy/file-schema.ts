@@ -90,6 +90,12 @@ const approvalSchema = z.strictObject({
   justification: z.literal('required').optional().describe('The agent must say why it makes the call, in an argument `justification` that its tools are given.'),
 }); // prettier-ignore
 
+const grantSchema = z.strictObject({
+  atMost: duration('1m', '8h').describe('For how long access may be given at most.'),
+  uses: z.int().min(1).max(1_000).describe('For how many calls at most; the one that asked counts.'),
+  same: z.array(z.string().min(1)).default([]).describe('Arguments that every such call must have as the first one had them.'),
+}); // prettier-ignore
+
 export const ruleSchema = z.strictObject({
   id: z.string().regex(RULE_ID, 'expected letters, digits, "_", "." and "-"').describe('Its name in decisions and in the log.'),
   description: words.optional().describe('Why it is there, for people.'),
@@ -99,6 +105,7 @@ export const ruleSchema = z.strictObject({
   when: words.optional().describe('A CEL condition over args, principal, tool, session and now.'),
   message: words.max(500).optional().describe('What the agent is told when this rule stops a call.'),
   approval: approvalSchema.optional().describe('Whom to ask; for `require_approval`, and only there.'),
+  grant: grantSchema.optional().describe('What the approver may give in the place of one call: the same principal, in the same session, may call the tool again without asking.'),
 }); // prettier-ignore
 
 export type PrincipalsDeclaration = z.output<typeof principalsSchema>;

@@ -118,6 +118,7 @@ function toRow(approval: Approval, principalKey: string): ApprovalsTable {
     invocation: approval.invocation,
     policy: approval.policy,
     requirements: JSON.stringify(approval.requirements),
+    grant_scope: approval.grantScope ?? null,
     requested_at: approval.requestedAt,
     expires_at: approval.expiresAt,
     decided_at: null,
@@ -138,6 +139,7 @@ function fromRow(row: ApprovalsTable, reviews: readonly ReviewsTable[]): Approva
     invocation: row.invocation,
     policy: row.policy,
     requirements: JSON.parse(row.requirements) as Approval['requirements'],
+    grantScope: row.grant_scope ?? undefined,
     requestedAt: row.requested_at,
     expiresAt: row.expires_at,
     waiter: row.waiter ?? undefined,
@@ -147,11 +149,17 @@ function fromRow(row: ApprovalsTable, reviews: readonly ReviewsTable[]): Approva
       verdict: review.verdict,
       reason: review.reason ?? undefined,
       at: review.at,
+      grant: grantOf(review),
     })),
   };
 }
 
-function reviewRow(approval: string, { person, verdict, reason, at }: Review): ReviewsTable {
+function grantOf({ grant_ms: forMs, grant_uses: uses }: ReviewsTable): Review['grant'] {
+  return forMs === null || uses === null ? undefined : { forMs, uses };
+}
+
+function reviewRow(approval: string, { person, verdict, reason, at, grant }: Review): ReviewsTable {
   const { issuer, subject } = person;
-  return { approval, issuer, subject, person: JSON.stringify(person), verdict, reason: reason ?? null, at };
+  const given = { grant_ms: grant?.forMs ?? null, grant_uses: grant?.uses ?? null };
+  return { approval, issuer, subject, person: JSON.stringify(person), verdict, reason: reason ?? null, at, ...given };
 }

@@ -59,6 +59,21 @@ export const MIGRATIONS: readonly Migration[] = [
         primary key (approval, issuer, subject))`,
     ],
   },
+  {
+    id: 4,
+    statements: [
+      `alter table approvals add column grant_scope text`,
+      `alter table reviews add column grant_ms {integer}`,
+      `alter table reviews add column grant_uses {integer}`,
+      `create table grants (
+        id text primary key, approval text not null, scope text not null, principal text not null,
+        session text not null, tool text not null, backend text not null, policy text not null,
+        uses {integer} not null, uses_left {integer} not null, given_at {integer} not null,
+        expires_at {integer} not null, ended_at {integer},
+        ended_as text check (ended_as in ('used_up', 'expired', 'revoked')))`,
+      `create index grants_running on grants (scope) where ended_at is null`,
+    ],
+  },
 ];
 
 /** The newest schema this program knows. */

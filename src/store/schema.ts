@@ -13,6 +13,7 @@ export interface Tables {
   checkpoints: CheckpointsTable;
   approvals: ApprovalsTable;
   reviews: ReviewsTable;
+  grants: GrantsTable;
 }
 
 export interface SettingsTable {
@@ -116,6 +117,8 @@ export interface ApprovalsTable {
   policy: string;
   /** JSON: see src/core/approval.ts. */
   requirements: string;
+  /** Null where no grant may be given. */
+  grant_scope: string | null;
   requested_at: number;
   expires_at: number;
   decided_at: number | null;
@@ -133,4 +136,26 @@ export interface ReviewsTable {
   verdict: 'approve' | 'deny';
   reason: string | null;
   at: number;
+  /** Both null where this call alone was meant. */
+  grant_ms: number | null;
+  grant_uses: number | null;
+}
+
+/** Access for a while, given in the place of one approval. */
+export interface GrantsTable {
+  id: string;
+  approval: string;
+  scope: string;
+  /** JSON: issuer, subject, actor. */
+  principal: string;
+  session: string;
+  tool: string;
+  backend: string;
+  policy: string;
+  uses: number;
+  uses_left: number;
+  given_at: number;
+  expires_at: number;
+  ended_at: number | null;
+  ended_as: 'used_up' | 'expired' | 'revoked' | null;
 }

@@ -30,7 +30,7 @@ const time = '2026-11-23T21:00:00.000Z';
 /** One of each type, with everything it can have: a new type or member does not compile until it is here. */
 const samples: { readonly [Type in EntryBody['type']]: EntryBody & { type: Type } } = {
   refused: { ...ofInvocation, type: 'refused', code: 'denied', detail: 'd', decision, doors: { decide: 0.1 } },
-  intent: { ...ofInvocation, type: 'intent', backend: 'b', digest: 'd', decision, approval: 'a' },
+  intent: { ...ofInvocation, type: 'intent', backend: 'b', digest: 'd', decision, approval: 'a', grant: 'g' },
   outcome: {
     ...ofInvocation,
     type: 'outcome',
@@ -64,12 +64,15 @@ const samples: { readonly [Type in EntryBody['type']]: EntryBody & { type: Type 
   'approval.used': { ...ofApproval, type: 'approval.used', invocation: 'i' },
   'approval.expired': { ...ofApproval, type: 'approval.expired' },
   'approval.cancelled': { ...ofApproval, type: 'approval.cancelled' },
+  'grant.given': { ...ofApproval, type: 'grant.given', grant: 'g', uses: 3, expires: time },
+  'grant.ended': { ...ofApproval, type: 'grant.ended', grant: 'g', reason: 'revoked', person },
   'lease.issued': { ...ofLease, type: 'lease.issued', provider: 'postgres-role', invocation: 'i', expires: time },
   'lease.revoked': { ...ofLease, type: 'lease.revoked', reason: 'session' },
   'lease.expired': { ...ofLease, type: 'lease.expired', reason: 'ttl' },
   'policy.loaded': { type: 'policy.loaded', policy: 'p', tools: 1, rules: 2 },
   'policy.refused': { type: 'policy.refused', policy: 'p', problems: ['x'] },
   'payload.erased': { type: 'payload.erased', entries: [1], reason: 'r', person },
+  signin: { type: 'signin', person },
   'auth.failures': { type: 'auth.failures', count: 1, reasons: { expired: 1 }, from: time, to: time },
   'broker.started': { type: 'broker.started', broker: 'b', version: '1' },
   'broker.stopped': { type: 'broker.stopped', broker: 'b', version: '1' },

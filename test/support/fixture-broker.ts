@@ -15,6 +15,7 @@ import { createHttpApp } from '../../src/http.ts';
 import { createAuthenticator } from '../../src/identity/oidc-authenticator.ts';
 import { createApprovals } from '../../src/approval/approvals.ts';
 import { createApprovalRecords } from '../../src/store/approval-records.ts';
+import { createGrantRecords } from '../../src/store/grant-records.ts';
 import { createLog } from '../../src/log/log.ts';
 import { recordedReply } from '../../src/log/payload.ts';
 import { maskCompiler } from '../../src/masking/mask-compiler.ts';
@@ -77,7 +78,12 @@ export async function startFixtureBroker(
   const broker = createBroker({
     policies: () => policies,
     sessions: createSessions({ store, clock }),
-    approvals: createApprovals({ records: createApprovalRecords(store), log, clock }),
+    approvals: createApprovals({
+      records: createApprovalRecords(store),
+      grants: createGrantRecords(store),
+      log,
+      clock,
+    }),
     log,
     leases: createLeases({
       providers: [],

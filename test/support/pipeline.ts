@@ -12,6 +12,7 @@ import type { Payloads } from '../../src/core/entry.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { LeaseHold, Leases } from '../../src/core/credential.ts';
 import { Lease, type Intent } from '../../src/core/evidence.ts';
+import type { Grants } from '../../src/core/grants.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import type { PolicySet, Rule } from '../../src/core/policy.ts';
 import { Principal } from '../../src/core/principal.ts';
@@ -24,6 +25,7 @@ import { maskCompiler } from '../../src/masking/mask-compiler.ts';
 import { maskedFromRecord } from '../../src/masking/recorded.ts';
 import { loadKeys } from '../../src/store/keys.ts';
 import { createApprovalRecords } from '../../src/store/approval-records.ts';
+import { createGrantRecords } from '../../src/store/grant-records.ts';
 import { storeLogSource } from '../../src/store/log-source.ts';
 import { createRepeatedCalls } from '../../src/store/repeated-calls.ts';
 import { createSessions } from '../../src/store/sessions.ts';
@@ -45,6 +47,8 @@ export interface Pipeline extends AsyncDisposable {
   readonly leases: CountingLeases;
   readonly approvals: ApprovalRecords;
   readonly reviews: Reviews;
+  readonly grants: Grants;
+  expireOverdue(): Promise<void>;
   /** What was kept of a call when approval was asked for it. */
   requested(invocation: string): Promise<Payloads | undefined>;
   /** Calls that reached the backend. */
@@ -150,7 +154,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     ],
   });
   const records = createApprovalRecords(store);
-  const approvals = createApprovals({ records, log, clock });
+  const approvals = createApprovals({ records, grants: createGrantRecords(store), log, clock });
   const ports: Ports = {
     policies: () => policies,
     sessions: createSessions({ store, clock }),
@@ -176,6 +180,8 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     leases,
     approvals: records,
     reviews: approvals,
+    grants: approvals,
+    expireOverdue: () => approvals.expireOverdue(),
     requested: (invocation) => requestedPayloads(storeLogSource(store), keys.payload, invocation),
     backendCalls,
     said,
