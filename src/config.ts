@@ -30,6 +30,14 @@ export interface Config {
   readonly policiesDirectory: string;
   /** At least one. */
   readonly issuers: readonly IssuerConfig[];
+  /** URL of the Postgres store; undefined for the embedded one. */
+  readonly store: Secret | undefined;
+  /** Where checkpoints go besides the store. `file` is absolute. */
+  readonly checkpoints: {
+    readonly file: string | undefined;
+    readonly address?: string | undefined;
+    readonly stdout: boolean;
+  };
   /** How people sign in; undefined where nobody can, and so nobody can approve. */
   readonly people: PeopleConfig | undefined;
   /** What a person may open. Who may approve what is the business of rules. */
@@ -107,12 +115,20 @@ const rolesSchema = z.strictObject({
   admin: roleSchema.describe('May open everything.'),
 }).prefault({}); // prettier-ignore
 
+const checkpointsSchema = z.strictObject({
+  file: z.string().min(1).optional().describe('A file, best on another volume: it holds the newest one.'),
+  address: securedUrl.optional().describe('Each is sent there by POST, as text.'),
+  stdout: z.boolean().default(false).describe('Each is a line of JSON on stdout; not for `stdio`.'),
+}).prefault({}); // prettier-ignore
+
 const configSchema = z.strictObject({
   listen: z.string().default('127.0.0.1:8931').describe('Address and port to listen on.'),
   publicUrl: origin.meta({ examples: ['https://broker.example'] }).optional().describe('Where clients reach the broker. Default: the listening address, where that is loopback.'),
   data: z.string().min(1).default('.sallyport').describe('Directory of embedded state and keys.'),
   policies: z.string().min(1).default('policies').describe('Directory of policy files.'),
   issuers: z.array(issuerSchema).min(1, 'expected at least one issuer').describe('Who may sign tokens: OpenID providers.'),
+  store: z.string().refine(isPostgresUrl, 'expected postgres://LOGIN:PASSWORD@HOST/DATABASE\nleave it out for a file below `data`').optional().describe('Where state and log live, for several brokers: a Postgres prepared by `sallyport store init`. Left out: an SQLite file below `data`.'),
+  checkpoints: checkpointsSchema.describe('Where signed checkpoints of the log go besides the store, so that its owner cannot rewrite it unseen.'),
   people: peopleSchema.optional().describe('How people sign in to the console, the API and the command line.'),
   roles: rolesSchema.describe('What a person may open.'),
   allowedOrigins: z.array(origin).default([]).describe('More origins that browsers may call from.'),
@@ -218,6 +234,11 @@ function assemble(parsed: z.output<typeof configSchema>, directory: string, repo
         algorithms,
       };
     }),
+    store: secretOf(parsed.store),
+    checkpoints: {
+      ...parsed.checkpoints,
+      file: parsed.checkpoints.file === undefined ? undefined : resolve(directory, parsed.checkpoints.file),
+    },
     people: parsed.people && { ...parsed.people, clientSecret: secretOf(parsed.people.clientSecret) },
     roles: parsed.roles,
     allowedOrigins: [publicUrl.origin, ...parsed.allowedOrigins.map((text) => new URL(text).origin)],
@@ -252,6 +273,10 @@ function checkPeople({ people, issuers }: z.output<typeof configSchema>, report:
     'expected one of `issuers`',
     'nobody approves their own call, and only one issuer can say who is the same person; add it to `issuers`',
   );
+}
+
+function isPostgresUrl(text: string): boolean {
+  return URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol);
 }
 
 function secretOf(text: string | undefined): Secret | undefined {

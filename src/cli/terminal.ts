@@ -1,6 +1,9 @@
 // What a command says when it cannot go on, and the exit codes of the program.
 import pc from 'picocolors';
+import { StoreError } from '../core/errors.ts';
 import { ConfigurationError, type Problem } from '../core/problem.ts';
+import { TamperedError } from '../log/checkpoints.ts';
+import { KeyFileError } from '../store/keys.ts';
 
 export const EXIT = { good: 0, no: 1, usage: 2, fault: 70 } as const;
 
@@ -25,6 +28,10 @@ export function explainFailure(error: unknown): number {
     process.stderr.write(
       `${pc.red('error:')} ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`,
     );
+    return EXIT.usage;
+  }
+  if (error instanceof StoreError || error instanceof KeyFileError || error instanceof TamperedError) {
+    process.stderr.write(`${pc.red('error:')} ${error.message}\n`);
     return EXIT.usage;
   }
   process.stderr.write(
