@@ -16,7 +16,7 @@ import { createLog } from '../../../src/log/log.ts';
 import { loadKeys } from '../../../src/store/keys.ts';
 import { createLeaseRecords } from '../../../src/store/lease-records.ts';
 import { openSqliteStore } from '../../../src/store/sqlite-store.ts';
-import { permittedIntent, principalOf } from '../../support/permitted-intent.ts';
+import { type PermittedOf, permittedIntent, principalOf } from '../../support/permitted-intent.ts';
 import { openShop, type TestShop } from '../../support/postgres-shop.ts';
 
 interface LeaseEntry {
@@ -102,11 +102,15 @@ function backendOf(
 
 const robot = principalOf('robot');
 
-const intentOf = (of: { principal?: Principal; session?: string } = {}): Promise<Intent> =>
-  permittedIntent(log, { principal: robot, ...of });
+const intentOf = (of: PermittedOf = {}): Promise<Intent> => permittedIntent(log, { principal: robot, ...of });
 
-const acquire = async (of: { principal?: Principal; session?: string } = {}, from = leases, at = backend) =>
+const acquire = async (of: PermittedOf = {}, from = leases, at = backend) =>
   from.acquire(await intentOf(of), at, new AbortController().signal);
+
+function grantOf(expiresAt = Date.now() + 60_000) {
+  const [over, revoked] = [new AbortController(), new AbortController()];
+  return { over, revoked, grant: { id: 'grant-1', expiresAt, over: over.signal, revoked: revoked.signal } };
+}
 
 async function roles(): Promise<string[]> {
   const rows = await shop.database.query<{ name: string }>(
@@ -179,6 +183,43 @@ describe('a session’s lease', () => {
     const { lease } = await acquire({ principal: principalOf('robot', expiresAt) });
     expect(lease?.expiresAt).toBe(expiresAt);
     await expect(acquire({ principal: principalOf('late', Date.now() - 1) })).rejects.toBeInstanceOf(CredentialError);
+  });
+
+  test('under a grant is of that grant alone, and ends with its time, not later', async () => {
+    const { grant } = grantOf(Date.now() + 400);
+    const without = await acquire();
+    const under = await acquire({ grant });
+    expect(under.lease?.id).not.toBe(without.lease?.id);
+    expect((await acquire({ grant })).lease?.id).toBe(under.lease?.id);
+    expect(under.lease?.expiresAt).toBe(grant.expiresAt);
+    await delay(1_000);
+    expect(under.lease?.ended.aborted).toBe(true);
+    expect(without.lease?.ended.aborted).toBe(false);
+    expect(await roles()).toHaveLength(1);
+    await expect(acquire({ grant })).rejects.toBeInstanceOf(CredentialError);
+  });
+
+  test('under a grant ends when that is revoked, and stops its calls', async () => {
+    const { grant, over, revoked } = grantOf();
+    const hold = await acquire({ grant });
+    revoked.abort();
+    over.abort();
+    expect(hold.lease?.ended.aborted).toBe(true);
+    await expect.poll(roles).toEqual([]);
+    await expect.poll(async () => (await entries()).at(-1)).toMatchObject({ type: 'lease.revoked', reason: 'grant' });
+  });
+
+  test('under a grant that is used up ends with the last call that runs', async () => {
+    const { grant, over } = grantOf();
+    const hold = await acquire({ grant });
+    over.abort();
+    expect(hold.lease?.ended.aborted).toBe(false);
+    // A last call, whose intent was written before the grant was used up.
+    const last = await acquire({ grant });
+    expect(last.lease?.id).not.toBe(hold.lease?.id);
+    await hold[Symbol.asyncDispose]();
+    await last[Symbol.asyncDispose]();
+    expect(await roles()).toEqual([]);
   });
 
   test('is replaced by a new one when little of it is left, and ends when its last call has', async () => {
