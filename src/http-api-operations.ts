@@ -6,9 +6,13 @@ import type { Person, ReviewRefused } from './core/approval.ts';
 import {
   approvalJson,
   filterSchema,
+  grantFilterSchema,
+  grantJson,
+  grantListSchema,
   listSchema,
   openedJson,
   openedSchema,
+  revokedSchema,
   verdictSchema,
   whoamiSchema,
 } from './http-api-schema.ts';
@@ -102,16 +106,63 @@ export const OPERATIONS: readonly Operation[] = [
       403: 'The call is your own, or its rule does not ask you.',
       404: 'There is no such approval.',
       409: 'It is decided or over, or you have reviewed it before.',
-      422: 'The rule wants a reason.',
+      422: 'The rule wants a reason, or allows no such grant.',
     },
     async run(asked) {
-      const { verdict, reason } = asked.body as z.output<typeof verdictSchema>;
+      const { verdict, reason, grant } = asked.body as z.output<typeof verdictSchema>;
       const id = asked.parameters['id'] ?? '';
-      const answer = await asked.desk.review(asked.person, id, { verdict, reason });
+      const answer = await asked.desk.review(asked.person, id, { verdict, reason, grant });
       return answer === 'counted' ? opened(asked) : { problem: refusedProblem(answer) };
     },
   },
+  {
+    id: 'listGrants',
+    method: 'GET',
+    path: '/grants',
+    pattern: /^\/grants$/,
+    summary: 'Access that was given for a while, of the approvals you may open, newest first.',
+    query: grantFilterSchema,
+    status: 200,
+    answer: grantListSchema,
+    problems: {},
+    async run({ desk, person, query }) {
+      const { running, limit } = query as z.output<typeof grantFilterSchema>;
+      const found = await desk.grants(person, { running: running === 'true', limit });
+      return { value: { grants: found.map(grantJson) } };
+    },
+  },
+  {
+    id: 'revokeGrant',
+    method: 'POST',
+    path: '/grants/{id}/revocation',
+    pattern: /^\/grants\/(?<id>[^/]+)\/revocation$/,
+    summary: 'Takes a grant back: no call starts under it any more, and those that run are stopped.',
+    query: nothing,
+    body: nothing,
+    status: 200,
+    answer: revokedSchema,
+    problems: {
+      403: 'The rule of its approval does not ask you.',
+      404: 'There is no such grant.',
+      409: 'It has ended already.',
+    },
+    async run({ desk, person, parameters }) {
+      const answer = await desk.revoke(person, parameters['id'] ?? '');
+      return answer === 'revoked' ? { value: { revoked: true } } : { problem: GRANT_PROBLEMS[answer] };
+    },
+  },
 ];
+
+const GRANT_PROBLEMS: Readonly<Record<'unknown' | 'not_an_approver' | 'over', Problem>> = {
+  unknown: { status: 404, code: 'unknown', title: 'There is no such grant.', detail: 'Look at the list of grants.' },
+  not_an_approver: {
+    status: 403,
+    code: 'not_an_approver',
+    title: 'The grant still holds.',
+    detail: 'The rule that its approval was asked for does not name you. Leave it to those it names.',
+  },
+  over: { status: 409, code: 'over', title: 'The grant has ended already.', detail: 'No call runs under it any more.' },
+};
 
 async function opened({ desk, publicUrl, person, parameters }: Asked): Promise<Answered> {
   const found = await desk.open(person, parameters['id'] ?? '');

@@ -1,8 +1,11 @@
 // What the people's API says and takes, as schemas: the one source of its documents' types and of what is served. Pure.
 import { z } from 'zod';
 import { approversOf } from './approval/approval-words.ts';
+import { grantLimits } from './approval/grant-limits.ts';
 import type { OpenedApproval, SeenApproval } from './approval/approval-desk.ts';
 import { APPROVAL_STATES, ROLES } from './core/approval.ts';
+import type { Grant } from './core/grants.ts';
+import { MAX_REASON_CHARS } from './core/limits.ts';
 
 /** Of the digest: enough to recognise a request by, on a page or over the phone. */
 const DIGEST_CHARS = 12;
@@ -21,6 +24,7 @@ const review = z.object({
   verdict: z.enum(['approve', 'deny']),
   reason: z.string().optional(),
   at: time,
+  grant: z.object({ forMs: z.int(), uses: z.int() }).optional().describe('Given in the place of the one call.'),
 });
 
 const requirement = z.object({
@@ -48,6 +52,10 @@ export const approvalSchema = z.object({
   requirements: z.array(requirement).describe('One for each deciding rule; every one must be met.'),
   needs: z.string().describe('The same in words.'),
   reviews: z.array(review),
+  grant: z
+    .object({ atMostMs: z.int(), uses: z.int(), same: z.array(z.string()) })
+    .optional()
+    .describe('What may be given in the place of this one call at most; absent where nothing may.'),
   mayApprove: z.boolean().describe('Whether you may.'),
   mayDeny: z.boolean().describe('Whether you may.'),
   reasonRequired: z.boolean().describe('Whether you must say why.'),
@@ -60,9 +68,33 @@ export const openedSchema = approvalSchema.extend({
     .nullable()
     .describe('All of them, masked only where the tool masks its arguments; null where they cannot be shown.'),
   withheld: z.string().optional().describe('Why they cannot be shown.'),
+  justification: z.string().optional().describe('Why the agent makes the call, in its own words.'),
 });
 
 export const listSchema = z.object({ approvals: z.array(approvalSchema) });
+
+export const grantSchema = z.object({
+  id: z.string().describe('UUIDv7.'),
+  approval: z.string().describe('The approval it was given in the place of.'),
+  tool: z.string(),
+  backend: z.string(),
+  principal: approvalSchema.shape.principal,
+  session: z.string(),
+  uses: z.int(),
+  usesLeft: z.int(),
+  givenAt: time,
+  expiresAt: time,
+  endedAt: time.optional(),
+});
+
+export const grantListSchema = z.object({ grants: z.array(grantSchema) });
+
+export const grantFilterSchema = z.strictObject({
+  running: z.enum(['true', 'false']).default('true').describe('Whether only those that have not ended.'),
+  limit: z.coerce.number().int().min(1).max(500).default(50).describe('How many at most, newest first.'),
+});
+
+export const revokedSchema = z.object({ revoked: z.literal(true) });
 
 export const whoamiSchema = person.extend({ groups: z.array(z.string()), roles: z.array(z.enum(ROLES)) });
 
@@ -81,11 +113,21 @@ export const filterSchema = z.strictObject({
 
 export const verdictSchema = z.strictObject({
   verdict: z.enum(['approve', 'deny'], { error: 'expected "approve" or "deny"' }),
-  reason: z.string().max(2_000).optional().describe('Why; the agent is told it where you deny.'),
+  reason: z.string().max(MAX_REASON_CHARS).optional().describe('Why; the agent is told it where you deny.'),
+  grant: z
+    .strictObject({
+      forMs: z.int().min(1).describe('For so many milliseconds.'),
+      uses: z.int().min(1).describe('For so many calls; this one counts.'),
+    })
+    .optional()
+    .describe(
+      'Approves access for a while in the place of this call alone, within what `grant` of the approval allows.',
+    ),
 });
 
 export function approvalJson(seen: SeenApproval, publicUrl: string): z.input<typeof approvalSchema> {
   const { approval, mayNotApprove, mayNotDeny, reasonRequired } = seen;
+  const limits = grantLimits(approval.requirements);
   return {
     id: approval.id,
     state: approval.state,
@@ -104,12 +146,14 @@ export function approvalJson(seen: SeenApproval, publicUrl: string): z.input<typ
       reasonRequired: must,
     })),
     needs: approversOf(approval.requirements),
-    reviews: approval.reviews.map(({ person: { issuer, subject, name }, verdict, reason, at }) => ({
+    reviews: approval.reviews.map(({ person: { issuer, subject, name }, verdict, reason, at, grant }) => ({
       person: { issuer, subject, name },
       verdict,
       ...(reason === undefined ? {} : { reason }),
       at: new Date(at).toISOString(),
+      ...(grant === undefined ? {} : { grant }),
     })),
+    ...(limits === undefined ? {} : { grant: { ...limits, same: [...limits.same] } }),
     mayApprove: mayNotApprove === undefined,
     mayDeny: mayNotDeny === undefined,
     reasonRequired,
@@ -122,5 +166,16 @@ export function openedJson(opened: OpenedApproval, publicUrl: string): z.input<t
   return {
     ...approvalJson(opened, publicUrl),
     ...('withheld' in shown ? { arguments: null, withheld: shown.withheld } : { arguments: shown.values }),
+    ...(opened.justification === undefined ? {} : { justification: opened.justification }),
+  };
+}
+
+export function grantJson(grant: Grant): z.input<typeof grantSchema> {
+  const { id, approval, tool, backend, principal, session, uses, usesLeft, givenAt, expiresAt, endedAt } = grant;
+  return {
+    ...{ id, approval, tool, backend, principal, session, uses, usesLeft },
+    givenAt: new Date(givenAt).toISOString(),
+    expiresAt: new Date(expiresAt).toISOString(),
+    ...(endedAt === undefined ? {} : { endedAt: new Date(endedAt).toISOString() }),
   };
 }

@@ -10,6 +10,8 @@ import {
 import type { ApprovalRecords } from '../core/approval-records.ts';
 import type { Reviews } from '../core/approvals.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Payloads } from '../core/entry.ts';
+import type { GivenAccess, Grant, Grants } from '../core/grants.ts';
 import type { JsonObject } from '../core/json.ts';
 import { MAX_APPROVALS_LOOKED_THROUGH } from '../core/limits.ts';
 import type { Tool } from '../core/tool.ts';
@@ -33,11 +35,15 @@ export interface OpenedApproval extends SeenApproval {
   readonly tool: Pick<Tool, 'title' | 'description' | 'annotations'> | undefined;
   /** All arguments, masked only where the tool masks them; or why they cannot be shown. */
   readonly arguments: { readonly values: JsonObject } | { readonly withheld: string };
+  /** Why the agent makes the call, in its own words. */
+  readonly justification: string | undefined;
 }
 
 export interface Verdict {
   readonly verdict: 'approve' | 'deny';
   readonly reason: string | undefined;
+  /** Access for a while, in the place of the one call. */
+  readonly grant?: GivenAccess | undefined;
 }
 
 export interface ApprovalDesk {
@@ -51,17 +57,22 @@ export interface ApprovalDesk {
   open(person: Person, id: string): Promise<OpenedApproval | 'unknown' | 'closed_to_you'>;
   /** Counts the person's word, or says why it does not count. Rejects with StoreError: then nothing was counted. */
   review(person: Person, id: string, said: Verdict): Promise<'counted' | ReviewRefused>;
+  /** Grants of approvals this person may open, newest first. Rejects with StoreError. */
+  grants(person: Person, filter: { readonly running: boolean; readonly limit: number }): Promise<readonly Grant[]>;
+  /** Takes a grant back; see src/core/grants.ts. Rejects with StoreError: then it may still hold. */
+  revoke(person: Person, id: string): ReturnType<Grants['revoke']>;
 }
 
 export interface ApprovalDeskOptions {
   readonly records: Pick<ApprovalRecords, 'find' | 'list'>;
   readonly reviews: Reviews;
+  readonly grants: Grants;
   readonly roles: Readonly<Record<Role, { readonly groups: readonly string[]; readonly people: readonly string[] }>>;
   readonly clock: Clock;
   /** The tool as it is declared now. */
   tool(name: string): Tool | undefined;
-  /** As they were sent; undefined where they were erased. Rejects where they cannot be opened. */
-  argumentsOf(approval: Approval): Promise<JsonObject | undefined>;
+  /** What was kept of the call, as it was sent; undefined where it was erased. Rejects where it cannot be opened. */
+  requestOf(approval: Approval): Promise<Payloads | undefined>;
 }
 
 export function createApprovalDesk(options: ApprovalDeskOptions): ApprovalDesk {
@@ -99,17 +110,22 @@ export function createApprovalDesk(options: ApprovalDeskOptions): ApprovalDesk {
   }
 
   /** In any doubt, nothing: a tool that is gone cannot say what of its arguments is not to be seen. */
-  async function shownArguments(approval: Approval, tool: Tool | undefined): Promise<OpenedApproval['arguments']> {
-    if (tool === undefined) return { withheld: 'The tool is not declared any more.' };
-    let sent: JsonObject | undefined;
+  async function shownRequest(
+    approval: Approval,
+    tool: Tool | undefined,
+  ): Promise<Pick<OpenedApproval, 'arguments' | 'justification'>> {
+    const withheld = (why: string, justification?: string) => ({ arguments: { withheld: why }, justification });
+    let request: Payloads | undefined;
     try {
-      sent = await options.argumentsOf(approval);
+      request = await options.requestOf(approval);
     } catch {
-      return { withheld: 'They cannot be opened with the keys this broker has.' };
+      return withheld('They cannot be opened with the keys this broker has.');
     }
-    if (sent === undefined) return { withheld: 'They have been erased.' };
-    if (tool.validate(sent).length > 0) return { withheld: 'The tool is declared otherwise since.' };
-    return { values: tool.maskArguments(sent) };
+    const { arguments: sent, justification } = request ?? {};
+    if (tool === undefined) return withheld('The tool is not declared any more.', justification);
+    if (sent === undefined) return withheld('They have been erased.');
+    if (tool.validate(sent).length > 0) return withheld('The tool is declared otherwise since.', justification);
+    return { arguments: { values: tool.maskArguments(sent) }, justification };
   }
 
   return {
@@ -126,12 +142,23 @@ export function createApprovalDesk(options: ApprovalDeskOptions): ApprovalDesk {
       if (approval === undefined) return 'unknown';
       if (!mayOpen(person, approval)) return 'closed_to_you';
       const tool = options.tool(approval.tool);
-      return { ...seenBy(person, approval), tool, arguments: await shownArguments(approval, tool) };
+      return { ...seenBy(person, approval), tool, ...(await shownRequest(approval, tool)) };
     },
 
     async review(person, id, said) {
       const answer = await reviews.review(id, { person, ...said });
       return 'refused' in answer ? answer.refused : 'counted';
     },
+
+    async grants(person, filter) {
+      const found = await options.grants.grants(filter);
+      const approvals = await Promise.all(found.map(({ approval }) => records.find(approval)));
+      return found.filter((_, index) => {
+        const approval = approvals[index];
+        return approval !== undefined && mayOpen(person, approval);
+      });
+    },
+
+    revoke: (person, id) => options.grants.revoke(id, person),
   };
 }

@@ -20,7 +20,7 @@ import { countAuthFailures } from '../identity/auth-failures.ts';
 import { createAuthenticator } from '../identity/oidc-authenticator.ts';
 import { createPeopleAuthenticator, type PeopleAuthenticator } from '../identity/people-authenticator.ts';
 import { createLog } from '../log/log.ts';
-import { recordedReply, requestedArguments } from '../log/payload.ts';
+import { recordedReply, requestedPayloads } from '../log/payload.ts';
 import { maskCompiler } from '../masking/mask-compiler.ts';
 import { maskedFromRecord } from '../masking/recorded.ts';
 import type { Implementations } from '../policy/compile-backends.ts';
@@ -145,10 +145,11 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
     desk: createApprovalDesk({
       records: approvalRecords,
       reviews: approvals,
+      grants: approvals,
       roles: config.roles,
       clock,
       tool: (name) => policies.current().tools.get(name),
-      argumentsOf: ({ invocation }) => requestedArguments(source, keys.payload, invocation),
+      requestOf: ({ invocation }) => requestedPayloads(source, keys.payload, invocation),
     }),
   };
 

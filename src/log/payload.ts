@@ -16,15 +16,6 @@ export function openPayload(ring: KeyRing, sealed: Uint8Array, body: JsonObject)
   return JSON.parse(plaintext.toString()) as Payloads;
 }
 
-/** The arguments of the call an approval was asked for, as sent; undefined where they were erased. */
-export async function requestedArguments(
-  source: LogSource,
-  ring: KeyRing,
-  invocation: string,
-): Promise<JsonObject | undefined> {
-  return (await requestedPayloads(source, ring, invocation))?.arguments;
-}
-
 /** The call an approval was asked for, as its approver is to see it; undefined where it was erased. */
 export async function requestedPayloads(
   source: LogSource,

@@ -8,7 +8,6 @@ import type { CredentialProvider } from '../../../src/core/credential.ts';
 import { CredentialError, StoreError } from '../../../src/core/errors.ts';
 import type { Intent } from '../../../src/core/evidence.ts';
 import type { Log } from '../../../src/core/log.ts';
-import type { Principal } from '../../../src/core/principal.ts';
 import type { Store } from '../../../src/core/store.ts';
 import type { BackendRef } from '../../../src/core/tool.ts';
 import { createLeases, type RunningLeases } from '../../../src/credential/leases.ts';
