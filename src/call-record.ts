@@ -83,8 +83,10 @@ export class CallRecord {
     const id = this.#invocation.id;
     const finish = tool.annotations.readOnly ? [] : [this.#ports.repeated.finish(id)];
     const entry = this.#outcomeEntry(tool, ending);
+    const tokens = 'result' in ending ? ending.tokens : undefined;
     try {
-      await bounded(this.#ports.log.append([entry], finish));
+      await bounded(this.#ports.log.append([entry], [...finish, ...(tokens?.statements ?? [])]));
+      tokens?.kept();
     } catch (error) {
       const refusal = refuse('outcome_unrecorded', { detail: reasonOf(error) });
       const late = this.#outcomeEntry(tool, { outcome: 'withheld', refusal, lease: ending.lease });

@@ -13,19 +13,33 @@ import {
   type Refusal,
 } from './core/errors.ts';
 import { Lease, Masked, type Intent } from './core/evidence.ts';
+import { resolveArguments } from './resolve-arguments.ts';
 import { isJsonObject } from './core/json.ts';
 import { CANCEL_GRACE_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
+import type { IssuedTokens, TokenVault } from './core/token-vault.ts';
+import type { Statement } from './core/store.ts';
 import type { Tool, ToolAnswer } from './core/tool.ts';
 
 type Outcome = Extract<EntryBody, { type: 'outcome' }>['outcome'];
 
 /** How a call that reached its intent ended. */
 export type Ending =
-  | { readonly outcome: Outcome; readonly result: Masked; readonly lease: string | undefined }
+  | {
+      readonly outcome: Outcome;
+      readonly result: Masked;
+      readonly lease: string | undefined;
+      /** What must be kept with the outcome, before the result leaves; undefined where it was given before. */
+      readonly tokens?: KeptTokens;
+    }
   | { readonly outcome: Outcome; readonly refusal: Refusal; readonly lease: string | undefined };
 
+export interface KeptTokens extends Pick<IssuedTokens, 'kept'> {
+  readonly statements: readonly Statement[];
+}
+
 export interface BackendPorts {
+  readonly tokens: TokenVault;
   readonly leases: Leases;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -40,6 +54,9 @@ export async function runOnBackend(
   signal: AbortSignal,
   watch: Stopwatch,
 ): Promise<Ending> {
+  const { invocation } = intent.permit;
+  const args = await resolveArguments(ports.tokens, tool, invocation);
+  if ('refusal' in args) return { outcome: 'failed', refusal: args.refusal, lease: undefined };
   let hold: LeaseHold;
   try {
     hold = await untilAborted(ports.leases.acquire(intent, tool.backend, signal), signal, {
@@ -59,7 +76,7 @@ export async function runOnBackend(
     const stop = AbortSignal.any([signal, ...(lease ? [lease.ended] : []), ...(grant ? [grant.revoked] : [])]);
     let answer: ToolAnswer;
     try {
-      const call = tool.call({ intent, lease, arguments: intent.permit.invocation.arguments, deadline, signal: stop });
+      const call = tool.call({ intent, lease, arguments: args.resolved, deadline, signal: stop });
       answer = await untilAborted(call, stop, { graceMs: CANCEL_GRACE_MS });
     } catch (error) {
       return { ...withoutAnswer(error, tool, signal), lease: lease?.id };
@@ -68,9 +85,11 @@ export async function runOnBackend(
     }
     try {
       if (!isAnswer(answer)) throw new WithheldError('the backend gave something that is not an answer');
-      const result: unknown = tool.mask.apply(answer);
+      const issued = ports.tokens.issue(invocation.principal.key);
+      const result: unknown = tool.mask.apply(answer, issued);
       if (!(result instanceof Masked)) throw new WithheldError('the mask gave something that is not a masked result');
-      return { outcome: result.isError ? 'failed' : 'succeeded', result, lease: lease?.id };
+      const tokens = { statements: issued.statements(), kept: () => issued.kept() };
+      return { outcome: result.isError ? 'failed' : 'succeeded', result, lease: lease?.id, tokens };
     } catch (error) {
       const detail = error instanceof WithheldError ? error.detail : `the mask failed: ${nameOf(error)}`;
       return { outcome: 'withheld', refusal: refuse('result_withheld', { detail }), lease: lease?.id };

@@ -7,7 +7,7 @@ import { createBroker, type RunningBroker } from '../broker.ts';
 import type { Config } from '../config.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { Keys } from '../core/keys.ts';
-import { APPROVAL_EXPIRY_INTERVAL_MS } from '../core/limits.ts';
+import { APPROVAL_EXPIRY_INTERVAL_MS, TOKEN_SWEEP_INTERVAL_MS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
 import type { BackendRef } from '../core/tool.ts';
 import type { PolicySet } from '../core/policy.ts';
@@ -33,6 +33,7 @@ import { createLeaseRecords } from '../store/lease-records.ts';
 import { storeLogSource } from '../store/log-source.ts';
 import { createRepeatedCalls } from '../store/repeated-calls.ts';
 import { createSessions } from '../store/sessions.ts';
+import { createTokenVault, expiredTokens } from '../store/token-records.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 import { TOOL_KINDS } from '../../tools/kinds.ts';
 import { version } from './version.ts';
@@ -112,6 +113,11 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   };
   const expiring = setInterval(expire, APPROVAL_EXPIRY_INTERVAL_MS).unref();
   opening.defer(() => clearInterval(expiring));
+  const sweeping = setInterval(() => {
+    // What is left over is removed the next time.
+    store.commit({ statements: [expiredTokens(clock.now())] }).catch(() => undefined);
+  }, TOKEN_SWEEP_INTERVAL_MS).unref();
+  opening.defer(() => clearInterval(sweeping));
   const source = storeLogSource(store);
   const broker = createBroker({
     policies: () => policies.current(),
@@ -126,6 +132,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
       recordedReply: (invocation) => recordedReply(source, keys.payload, invocation),
       restore: maskedFromRecord,
     }),
+    tokens: createTokenVault({ store, clock, derivation: keys.tokenDerivation, sealing: keys.tokenSealing }),
     logger,
     clock,
     digestKey: keys.digest,

@@ -96,6 +96,24 @@ export const REFUSALS = {
       'An identical call is still running. Make the same call again in a minute to get its answer; it is not run twice.',
   },
   cancelled: { level: 'info', retryable: true, words: 'The call was cancelled.' },
+  unknown_value_token: {
+    level: 'warn',
+    retryable: false,
+    words:
+      'A token among the arguments was never given to you here, so it cannot be used. ' +
+      'Ask again with the tool that shows the value, and pass its token on exactly as it is. The call was not made.',
+  },
+  expired_value_token: {
+    level: 'info',
+    retryable: false,
+    words:
+      'A token among the arguments is too old to be used. Ask again with the tool that shows the value. The call was not made.',
+  },
+  unfit_value_token: {
+    level: 'info',
+    retryable: false,
+    words: 'The value behind a token among the arguments does not fit the argument. The call was not made.',
+  },
   superseded: {
     level: 'info',
     retryable: false,

@@ -8,6 +8,10 @@ export interface Keys {
   readonly payload: KeyRing;
   /** HMAC-SHA-256 of the `hash` mask. */
   readonly hashMask: KeyObject;
+  /** HMAC-SHA-256 that makes tokens of values. Never rotated: equal values would have different tokens. */
+  readonly tokenDerivation: KeyObject;
+  /** Seals the values behind tokens. */
+  readonly tokenSealing: KeyRing;
   /** Ed25519, sign checkpoints; newest first. */
   readonly checkpoint: readonly [SigningKey, ...SigningKey[]];
 }

@@ -76,3 +76,28 @@ export const CONSOLE_SESSION_S = 60 * 60;
 export const SIGN_IN_S = 10 * 60;
 /** Why somebody approved or denied: a paragraph. The agent reads it. */
 export const MAX_REASON_CHARS = 2_000;
+/** Different tokens in one result: each is a row that must be written before the result leaves. */
+export const MAX_TOKENS_PER_RESULT = 5_000;
+/** How long a token can be turned back after its principal was last given it. */
+export const TOKEN_LIFE_MS = 30 * 24 * 60 * 60_000;
+/** A token that is given again is written again only after this long. */
+export const TOKEN_RENEWAL_MS = 24 * 60 * 60_000;
+/** How often rows of tokens that cannot be turned back any more are removed. */
+export const TOKEN_SWEEP_INTERVAL_MS = 60 * 60_000;
+/** How often a broker asks the store which messages about approvals are due. */
+export const DELIVERY_POLL_MS = 250;
+/** Longer than a channel is waited for; after it another broker takes over from one that died. */
+export const DELIVERY_CLAIM_MS = 30_000;
+/** How long a channel may take to take a message. */
+export const DELIVERY_TIMEOUT_MS = 10_000;
+/** Messages on their way at one time: channels ask for about one a second. */
+export const MAX_DELIVERIES_AT_ONCE = 8;
+/** The wait after the first failure; it doubles with each. */
+export const DELIVERY_BACK_OFF_MS = 1_000;
+export const DELIVERY_BACK_OFF_MAX_MS = 5 * 60_000;
+/** With the waits above: about a working day less lunch, then nobody wants the message any more. */
+export const MAX_DELIVERY_ATTEMPTS = 60;
+/** How far a callback's time may be from ours, either way. */
+export const CALLBACK_AGE_S = 300;
+/** A channel that calls back gives up after three seconds. */
+export const CALLBACK_PATIENCE_MS = 2_000;

@@ -48,6 +48,6 @@ function derivedKey(key: KeyObject, salt: Uint8Array): Buffer {
 
 function keyOf(ring: KeyRing, id: string): KeyObject {
   const key = ring.keys.get(id);
-  if (key === undefined) throw new Error(`sealed under key ${id}, which is not in payload.key`);
+  if (key === undefined) throw new Error(`sealed under key ${id}, which is not among the keys`);
   return key;
 }

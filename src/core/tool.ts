@@ -1,6 +1,7 @@
 // A tool as the broker sees it: one declared operation, compiled. Made by src/policy with the help of tools/ and src/masking.
 import type { Intent, Lease, Masked } from './evidence.ts';
 import type { Json, JsonObject, JsonSchema } from './json.ts';
+import type { TokenIssuer } from './token-vault.ts';
 
 export interface Tool {
   readonly name: string;
@@ -19,6 +20,8 @@ export interface Tool {
   readonly takesJustification?: boolean;
   /** Empty when the arguments fit the schema. Texts name the argument and what was expected, never its value. */
   validate(args: JsonObject): readonly string[];
+  /** Defined where an argument may be a token: what the arguments must fit once values stand in the places of tokens. */
+  validateResolved?(args: JsonObject): readonly string[];
   /** Everything that leaves towards the agent. */
   readonly mask: Mask;
   /** Arguments wherever they are shown. Always defined for objects that passed `validate`. */
@@ -73,8 +76,8 @@ export interface ToolAnswer {
 }
 
 export interface Mask {
-  /** Throws WithheldError in any doubt. Never changes its input. */
-  apply(answer: ToolAnswer): Masked;
+  /** Throws WithheldError in any doubt. Never changes its input. What it asked `tokens` for must be kept before the result leaves. */
+  apply(answer: ToolAnswer, tokens: TokenIssuer): Masked;
   /** What takes what, for `explain` and `check`. */
   describe(): readonly { readonly path: string; readonly action: string }[];
 }

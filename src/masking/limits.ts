@@ -18,3 +18,5 @@ export const MAX_CONTENT_BLOCKS = 1_000;
 export const MAX_KEPT_CHARACTERS = 16;
 /** A result up to this long, as JSON text, always gets a second opinion: jsonpath-plus takes about 0.1 ms for each kilobyte. */
 export const ALWAYS_SECOND_OPINION_CHARACTERS = 4_096;
+/** A longer text is no address, number or name that a tool would take. */
+export const MAX_TOKENIZED_CHARACTERS = 1_024;

@@ -2,7 +2,9 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Json } from '../core/json.ts';
-import { base32 } from './base32.ts';
+import { base32 } from '../core/base32.ts';
+import type { TokenIssuer } from '../core/token-vault.ts';
+import { MAX_TOKENIZED_CHARACTERS } from './limits.ts';
 import type { PathMaskDeclaration } from './mask-declaration.ts';
 
 /** The value's place is to be left out of what leaves. */
@@ -11,10 +13,10 @@ export const REMOVED = Symbol('removed');
 export interface MaskAction {
   /** As `explain` shows it: `keep-last 4`. */
   readonly name: string;
-  /** Where masks meet at one place, the strongest takes it: remove 5, redact 4, hash 3, keep-* less the more they show. */
+  /** Where masks meet at one place, the strongest takes it: remove 5, redact 4, hash 3, tokenize 2, keep-* less the more they show. */
   readonly strength: number;
   /** What stands in for the value: a string, whatever the value was. Never the value's own object. */
-  readonly apply: (value: Json) => string | typeof REMOVED;
+  readonly apply: (value: Json, tokens: TokenIssuer) => string | typeof REMOVED;
 }
 
 /** What keep-first and keep-last show of a value that is too short to show a part of. */
@@ -34,6 +36,14 @@ export function maskAction(declaration: PathMaskDeclaration, key: KeyObject): Ma
     }
     case 'hash':
       return { name: 'hash', strength: 3, apply: (value) => hashText(value, key) };
+    case 'tokenize': {
+      const tokenClass = declaration.class;
+      return {
+        name: `tokenize ${tokenClass}`,
+        strength: 2,
+        apply: (value, tokens) => tokenText(value, tokenClass, tokens),
+      };
+    }
     case 'keep-first':
     case 'keep-last': {
       const { count } = declaration;
@@ -52,6 +62,13 @@ function hashText(value: Json, key: KeyObject): string {
   const text = typeof value === 'string' ? value : canonicalJson(value);
   const mac = createHmac('sha256', key).update(`mask hash\0${text}`).digest();
   return `hash_${base32(mac.subarray(0, HASH_BYTES))}`;
+}
+
+/** A token for a string or a number, by its text; `[email]` for anything else, and for a text too long to be passed on. */
+function tokenText(value: Json, tokenClass: string, tokens: TokenIssuer): string {
+  if (typeof value !== 'string' && typeof value !== 'number') return `[${tokenClass}]`;
+  const text = String(value);
+  return text.length > MAX_TOKENIZED_CHARACTERS ? `[${tokenClass}]` : tokens.tokenFor(tokenClass, text);
 }
 
 /**

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { WithheldError } from '../core/errors.ts';
 import { Masked } from '../core/evidence.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
+import type { TokenIssuer } from '../core/token-vault.ts';
 import type { ToolAnswer } from '../core/tool.ts';
 import { DetectorPass, type ActiveDetector } from './detector-pass.ts';
 import { ALWAYS_SECOND_OPINION_CHARACTERS, MAX_CONTENT_BLOCKS, MAX_RESULT_CHARACTERS } from './limits.ts';
@@ -33,9 +34,9 @@ export interface CompiledMasks {
 const ERROR_WITHOUT_TEXT = 'The system behind this tool reported an error. Its text could not be shown safely.';
 
 /** Throws WithheldError in any doubt. */
-export function maskAnswer(answer: ToolAnswer, masks: CompiledMasks): Masked {
+export function maskAnswer(answer: ToolAnswer, masks: CompiledMasks, tokens: TokenIssuer): Masked {
   try {
-    return new AnswerMasking(masks).mask(answer);
+    return new AnswerMasking(masks, tokens).mask(answer);
   } catch (cause) {
     if (cause instanceof WithheldError) throw cause;
     // A value of the backend's may stand in the error's message: only its kind is told.
@@ -51,9 +52,11 @@ class AnswerMasking {
   readonly #opinions: readonly OpinionPath[];
   readonly #detected: Record<string, number> = {};
   readonly #detectors: DetectorPass;
+  readonly #tokens: TokenIssuer;
   #characters = 0;
 
-  constructor({ start, paths, detectors, opinions }: CompiledMasks) {
+  constructor({ start, paths, detectors, opinions }: CompiledMasks, tokens: TokenIssuer) {
+    this.#tokens = tokens;
     this.#opinions = opinions;
     this.#start = start;
     this.#masks = paths;
@@ -90,7 +93,7 @@ class AnswerMasking {
   }
 
   #document(document: Json): MaskedJson {
-    return maskDocument(document, this.#start, this.#masks, this.#findings);
+    return maskDocument(document, this.#start, this.#masks, this.#findings, this.#tokens);
   }
 
   /** Undefined for a block that leaves nothing behind, or is the text twin of the structured content. */

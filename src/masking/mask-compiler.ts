@@ -73,10 +73,10 @@ function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: Ke
     ...detectors.map(({ detector, mode }) => ({ path: `detect ${detector.name}`, action: mode })),
   ];
   return {
-    apply: (answer) => {
+    apply: (answer, tokens) => {
       // Reported, so never served; were it served all the same, nothing would leave.
       if (broken) throw new WithheldError('a mask of this tool did not compile');
-      return maskAnswer(answer, compiled);
+      return maskAnswer(answer, compiled, tokens);
     },
     describe: () => described,
   };

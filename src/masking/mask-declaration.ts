@@ -1,5 +1,6 @@
 // One item of a `mask:` list, as policy files write it. Part of the published JSON Schema.
 import { z } from 'zod';
+import { TOKEN_CLASS } from '../core/value-token.ts';
 import { DETECTOR_NAMES } from './detector.ts';
 import { MAX_KEPT_CHARACTERS, MAX_PATH_CHARACTERS } from './limits.ts';
 
@@ -19,6 +20,10 @@ const count = z
   .min(1)
   .max(MAX_KEPT_CHARACTERS)
   .describe('How many characters stay. A value of fewer than twice as many shows none.');
+const tokenClass = z
+  .string()
+  .regex(TOKEN_CLASS, 'a class is a word of up to 32 lower-case letters, digits and dashes, such as `email`')
+  .describe('What kind of value it is. Inputs say which classes they accept.');
 const label = z
   .string()
   .regex(/^[\w .-]{1,40}$/u, 'a label has 1 to 40 letters, digits, spaces, dots, dashes or underscores')
@@ -44,6 +49,18 @@ export const maskDeclaration = z
     z
       .strictObject({
         path,
+        with: z
+          .literal('tokenize')
+          .describe(
+            'A token such as `tok_email_7f3k…`: equal values have equal tokens, and only the broker can turn one back.',
+          ),
+        class: tokenClass,
+        mustMatch,
+      })
+      .describe('Replace what the path selects by a token that the agent can pass to a tool that accepts its class.'),
+    z
+      .strictObject({
+        path,
         with: z.literal('hash').describe('A keyed hash: equal values stay equal, and cannot be turned back.'),
         mustMatch,
       })
@@ -60,7 +77,7 @@ export const maskDeclaration = z
       ),
   ])
   .describe(
-    'What to hide from the agent, and how. Where several masks meet, remove beats redact beats hash beats keep-*.',
+    'What to hide from the agent, and how. Where several masks meet, remove beats redact beats hash beats tokenize beats keep-*.',
   );
 
 export type MaskDeclaration = z.infer<typeof maskDeclaration>;

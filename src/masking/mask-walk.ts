@@ -3,6 +3,7 @@
 import { WithheldError } from '../core/errors.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { MAX_JSON_DEPTH } from '../core/limits.ts';
+import type { TokenIssuer } from '../core/token-vault.ts';
 import { MAX_NESTED_DOCUMENTS } from './limits.ts';
 import { REMOVED, type MaskAction } from './mask-action.ts';
 import { looksLikeBrokenJson, mayBeJson, parseJsonText } from './nested-json.ts';
@@ -29,16 +30,19 @@ export function maskDocument(
   start: PathState,
   masks: readonly WalkedMask[],
   findings: Findings,
+  tokens: TokenIssuer,
 ): MaskedJson {
-  return new MaskWalk(document, masks, findings).visit(document, start, 0, 0);
+  return new MaskWalk(document, masks, findings, tokens).visit(document, start, 0, 0);
 }
 
 class MaskWalk {
   readonly #root: Json;
   readonly #masks: readonly WalkedMask[];
   readonly #findings: Findings;
+  readonly #tokens: TokenIssuer;
 
-  constructor(root: Json, masks: readonly WalkedMask[], findings: Findings) {
+  constructor(root: Json, masks: readonly WalkedMask[], findings: Findings, tokens: TokenIssuer) {
+    this.#tokens = tokens;
     this.#root = root;
     this.#masks = masks;
     this.#findings = findings;
@@ -65,7 +69,7 @@ class MaskWalk {
     const mask = this.#masks[state.strongest];
     if (mask === undefined) throw new RangeError('a selected place has no mask');
     taken[state.strongest] = (taken[state.strongest] ?? 0) + 1;
-    return mask.action.apply(value);
+    return mask.action.apply(value, this.#tokens);
   }
 
   #object(object: JsonObject, state: PathState, depth: number, nested: number): JsonObject {

@@ -38,8 +38,9 @@ function partOf({ descendant, selectors }: Segment): string | undefined {
   return descendant ? `..${selector.name}` : `.${selector.name}`;
 }
 
-/** What the actions leave: `[label]`, `hash_…`, and an end beside `****`. */
-const MASKED = /^(?:\[[\w .-]{1,40}\]|hash_[a-z2-7]{16}|\*{4}[^]{0,64}|[^]{0,64}\*{4})$/;
+/** What the actions leave: `[label]`, `hash_…`, `tok_…`, and an end beside `****`. */
+const MASKED =
+  /^(?:\[[\w .-]{1,40}\]|hash_[a-z2-7]{16}|tok_[a-z][a-z0-9-]{0,31}_[a-z2-7]{26}|\*{4}[^]{0,64}|[^]{0,64}\*{4})$/;
 
 function isMasked(value: unknown): boolean {
   return typeof value === 'string' && MASKED.test(value);

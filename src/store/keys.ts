@@ -27,16 +27,20 @@ export class KeyFileError extends Error {
  */
 export async function loadKeys(directory: string): Promise<Keys> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const [digest, payload, hashMask, checkpoint] = await Promise.all([
+  const [digest, payload, hashMask, tokenDerivation, tokenSealing, checkpoint] = await Promise.all([
     readOrMake(join(directory, 'digest.key'), newSecret),
     readOrMake(join(directory, 'payload.key'), newSecret),
     readOrMake(join(directory, 'hash-mask.key'), newSecret),
+    readOrMake(join(directory, 'token-derivation.key'), newSecret),
+    readOrMake(join(directory, 'token-sealing.key'), newSecret),
     readOrMake(join(directory, 'checkpoint.key'), newSigningKey),
   ]);
   return {
     digest: secretKey(digest[0]),
     payload: keyRing(payload),
     hashMask: secretKey(hashMask[0]),
+    tokenDerivation: secretKey(tokenDerivation[0]),
+    tokenSealing: keyRing(tokenSealing),
     checkpoint: [signingKey(checkpoint[0]), ...checkpoint.slice(1).map(signingKey)],
   };
 }

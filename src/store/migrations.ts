@@ -74,6 +74,28 @@ export const MIGRATIONS: readonly Migration[] = [
       `create index grants_running on grants (scope) where ended_at is null`,
     ],
   },
+  {
+    id: 5,
+    statements: [
+      `create table tokens (
+        principal_key text not null, token text not null, sealed {bytes} not null, given_at {integer} not null,
+        expires_at {integer} not null, primary key (principal_key, token))`,
+      `create index tokens_expired on tokens (expires_at)`,
+    ],
+  },
+  {
+    id: 6,
+    statements: [
+      `create table deliveries (
+        approval text not null, channel text not null, part text not null check (part in ('request', 'outcome')),
+        state text not null check (state in ('waiting', 'delivered', 'superseded', 'given_up')),
+        revision {integer} not null, attempts {integer} not null, due_at {integer} not null,
+        error text, handle text, primary key (approval, channel, part))`,
+      `create index deliveries_due on deliveries (due_at) where state = 'waiting'`,
+      `create table callbacks (signature text primary key, until {integer} not null)`,
+      `create index callbacks_until on callbacks (until)`,
+    ],
+  },
 ];
 
 /** The newest schema this program knows. */

@@ -14,6 +14,9 @@ export interface Tables {
   approvals: ApprovalsTable;
   reviews: ReviewsTable;
   grants: GrantsTable;
+  tokens: TokensTable;
+  deliveries: DeliveriesTable;
+  callbacks: CallbacksTable;
 }
 
 export interface SettingsTable {
@@ -158,4 +161,34 @@ export interface GrantsTable {
   expires_at: number;
   ended_at: number | null;
   ended_as: 'used_up' | 'expired' | 'revoked' | null;
+}
+
+/** Which principal was given which token. */
+export interface TokensTable {
+  principal_key: string;
+  token: string;
+  /** The value it stands for; see sealing.ts. */
+  sealed: Uint8Array;
+  given_at: number;
+  expires_at: number;
+}
+
+/** What channels are to be told of approvals. */
+export interface DeliveriesTable {
+  approval: string;
+  channel: 'slack';
+  part: 'request' | 'outcome';
+  state: 'waiting' | 'delivered' | 'superseded' | 'given_up';
+  revision: number;
+  attempts: number;
+  due_at: number;
+  error: string | null;
+  /** The channel's own word for its message. */
+  handle: string | null;
+}
+
+/** Callbacks that were listened to, until they are too old to be. */
+export interface CallbacksTable {
+  signature: string;
+  until: number;
 }

@@ -27,6 +27,7 @@ import { createLeaseRecords } from '../../src/store/lease-records.ts';
 import { storeLogSource } from '../../src/store/log-source.ts';
 import { createRepeatedCalls } from '../../src/store/repeated-calls.ts';
 import { createSessions } from '../../src/store/sessions.ts';
+import { createTokenVault } from '../../src/store/token-records.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import { fixtureKind } from './fixture-kind.ts';
 import { silent } from './http-edge.ts';
@@ -101,6 +102,7 @@ export async function startFixtureBroker(
       recordedReply: (invocation) => recordedReply(source, keys.payload, invocation),
       restore: maskedFromRecord,
     }),
+    tokens: createTokenVault({ store, clock, derivation: keys.tokenDerivation, sealing: keys.tokenSealing }),
     logger,
     clock,
     digestKey: createSecretKey(randomBytes(32)),

@@ -29,6 +29,7 @@ import { createGrantRecords } from '../../src/store/grant-records.ts';
 import { storeLogSource } from '../../src/store/log-source.ts';
 import { createRepeatedCalls } from '../../src/store/repeated-calls.ts';
 import { createSessions } from '../../src/store/sessions.ts';
+import { createTokenVault } from '../../src/store/token-records.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 
 /** Planted wherever a secret could get lost; nothing that leaves or is written may hold it. */
@@ -168,6 +169,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
       recordedReply: (invocation) => recordedReply(storeLogSource(store), keys.payload, invocation),
       restore: maskedFromRecord,
     }),
+    tokens: createTokenVault({ store, clock, derivation: keys.tokenDerivation, sealing: keys.tokenSealing }),
     logger,
     clock,
     digestKey: createSecretKey(randomBytes(32)),

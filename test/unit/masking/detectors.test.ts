@@ -4,7 +4,7 @@ import { WithheldError } from '../../../src/core/errors.ts';
 import type { Json, JsonObject } from '../../../src/core/json.ts';
 import { DETECTOR_NAMES } from '../../../src/masking/detector.ts';
 import { DETECTORS } from '../../../src/masking/detectors.ts';
-import { compileMasks, masked, maskedTexts } from './support.ts';
+import { compileMasks, masked, maskedTexts, looseTokens } from './support.ts';
 
 /** Put together here, so that no scanner of this repository takes them for leaked ones. */
 const key = (prefix: string, length: number, alphabet = 'a1B2c3D4e5F6g7H8'): string =>
@@ -120,14 +120,17 @@ describe('a detector', () => {
 
   it('masks error texts, links and resources too', () => {
     const uri = 'https://app:hunter22@db.test/';
-    const answer = compileMasks().apply({
-      isError: true,
-      content: [
-        { type: 'text', text: `cannot connect to ${uri}` },
-        { type: 'resource_link', uri, name: uri },
-        { type: 'resource', resource: { uri, text: uri } },
-      ],
-    });
+    const answer = compileMasks().apply(
+      {
+        isError: true,
+        content: [
+          { type: 'text', text: `cannot connect to ${uri}` },
+          { type: 'resource_link', uri, name: uri },
+          { type: 'resource', resource: { uri, text: uri } },
+        ],
+      },
+      looseTokens,
+    );
     expect(JSON.stringify(answer)).not.toContain('hunter22');
     expect(answer.counts).toEqual({ secrets: 5 });
   });
@@ -135,7 +138,7 @@ describe('a detector', () => {
   it('counts what it finds, withholds a result, or only reports, as declared', () => {
     const value = { a: `${email} or ${email}` };
     const apply = (how: string): { structured: Json | undefined; counts: Json } =>
-      compileMasks({ detect: ['email'], with: how }).apply({ structured: value });
+      compileMasks({ detect: ['email'], with: how }).apply({ structured: value }, looseTokens);
     expect(apply('mask')).toMatchObject({ structured: { a: '[email] or [email]' }, counts: { email: 2 } });
     expect(apply('report')).toMatchObject({ structured: value, counts: { email: 2 } });
     expect(() => apply('withhold')).toThrow(WithheldError);
@@ -147,9 +150,12 @@ describe('a detector', () => {
   });
 
   it('looks only at what the paths have left', () => {
-    const answer = compileMasks({ path: '$.a', with: 'remove' }, mask('email')).apply({
-      structured: { a: email, b: 1 },
-    });
+    const answer = compileMasks({ path: '$.a', with: 'remove' }, mask('email')).apply(
+      {
+        structured: { a: email, b: 1 },
+      },
+      looseTokens,
+    );
     expect(answer.counts).toEqual({ '$.a': 1 });
   });
 
@@ -199,7 +205,9 @@ describe('detectors that are all on', () => {
     );
     fc.assert(
       fc.property(canary, wrap, fc.dictionary(fc.string(), fc.jsonValue() as fc.Arbitrary<Json>), (text, how, rest) => {
-        const left = JSON.stringify(compileMasks(all).apply({ structured: { ...rest, planted: how(text) } }));
+        const left = JSON.stringify(
+          compileMasks(all).apply({ structured: { ...rest, planted: how(text) } }, looseTokens),
+        );
         expect(left).not.toContain(text);
         expect(left).not.toContain(JSON.stringify(how(text)));
       }),

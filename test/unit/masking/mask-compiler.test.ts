@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WithheldError } from '../../../src/core/errors.ts';
 import type { Json, JsonObject } from '../../../src/core/json.ts';
-import { compileMasks, compiler, declare, masked, maskedTexts } from './support.ts';
+import { compileMasks, compiler, declare, looseTokens, masked, maskedTexts } from './support.ts';
 
 describe('a mask declaration', () => {
   it.each([
@@ -32,7 +32,7 @@ describe('a mask declaration', () => {
     const { declared, problems } = declare([{ path, with: 'redact' }]);
     const mask = compiler.compile(declared);
     expect(problems).toEqual([{ key: 'path', message: expect.stringContaining('RFC 9535') as string, offset }]);
-    expect(() => mask.apply({ structured: { a: 1 } })).toThrow(WithheldError);
+    expect(() => mask.apply({ structured: { a: 1 } }, looseTokens)).toThrow(WithheldError);
   });
 
   it('with more selectors than a tool may have is reported', () => {
@@ -223,7 +223,10 @@ describe('a masked answer', () => {
   it('carries the text twin of the structured content first, and no second one', () => {
     const structured = { pw: 's', n: 1 };
     const twin = { type: 'text', text: JSON.stringify(structured, null, 2) };
-    const answer = compileMasks(redact).apply({ structured, content: [twin, { type: 'text', text: '{"pw":"t"}' }] });
+    const answer = compileMasks(redact).apply(
+      { structured, content: [twin, { type: 'text', text: '{"pw":"t"}' }] },
+      looseTokens,
+    );
     expect(answer.structured).toEqual({ pw: '[redacted]', n: 1 });
     expect(answer.content).toEqual([
       { type: 'text', text: '{"pw":"[redacted]","n":1}' },
@@ -237,9 +240,12 @@ describe('a masked answer', () => {
       redact,
       { path: '$.rows[*].id', with: 'hash' },
       { path: '$.none', with: 'remove' },
-    ).apply({
-      structured: { rows: [{ id: 1, pw: 1 }, { id: 2 }] },
-    });
+    ).apply(
+      {
+        structured: { rows: [{ id: 1, pw: 1 }, { id: 2 }] },
+      },
+      looseTokens,
+    );
     expect(answer.counts).toEqual({ '$..pw': 1, '$.rows[*].id': 2 });
   });
 
@@ -257,19 +263,28 @@ describe('a masked answer', () => {
 
   it('says that an error’s text is hidden where no mask could be applied to it', () => {
     const content = [{ type: 'text', text: 'password s3cret rejected at db.internal:5432' }];
-    const answer = compileMasks(redact).apply({ isError: true, content });
+    const answer = compileMasks(redact).apply({ isError: true, content }, looseTokens);
     expect(answer.isError).toBe(true);
     expect(JSON.stringify(answer)).not.toContain('s3cret');
     expect(answer.content).toHaveLength(1);
   });
 
   it('masks links and embedded resources, and drops what it does not know of them', () => {
-    const answer = compileMasks(redact).apply({
-      content: [
-        { type: 'resource_link', uri: 'https://x.test/?pw=s', name: 'n', _meta: { raw: 's3cret' }, icons: ['s3cret'] },
-        { type: 'resource', resource: { uri: 'file:///a?pw=s', text: '{"pw":"s"}', _meta: 's3cret' } },
-      ],
-    });
+    const answer = compileMasks(redact).apply(
+      {
+        content: [
+          {
+            type: 'resource_link',
+            uri: 'https://x.test/?pw=s',
+            name: 'n',
+            _meta: { raw: 's3cret' },
+            icons: ['s3cret'],
+          },
+          { type: 'resource', resource: { uri: 'file:///a?pw=s', text: '{"pw":"s"}', _meta: 's3cret' } },
+        ],
+      },
+      looseTokens,
+    );
     expect(answer.content).toEqual([
       { type: 'resource_link', uri: 'https://x.test/?pw=%5Bredacted%5D', name: 'n' },
       { type: 'resource', resource: { uri: 'file:///a?pw=%5Bredacted%5D', text: '{"pw":"[redacted]"}' } },
@@ -287,14 +302,16 @@ describe('a masked answer', () => {
     [{ type: 'resource_link', uri: 7, name: 'n' }],
     ['text'],
   ] as [Json][])('is withheld for a block that cannot be masked: %j', (block) => {
-    expect(() => compileMasks().apply({ content: [block] })).toThrow(WithheldError);
+    expect(() => compileMasks().apply({ content: [block] }, looseTokens)).toThrow(WithheldError);
   });
 
   it('is withheld where a path must match and finds nothing', () => {
     const mask = compileMasks({ path: '$.rows[*].email', with: 'redact', mustMatch: true });
-    expect(() => mask.apply({ structured: { rows: [{ mail: 'x' }] } })).toThrow(/must match/);
-    expect(mask.apply({ structured: { rows: [{ email: 'x' }] } }).counts).toEqual({ '$.rows[*].email': 1 });
-    expect(mask.apply({ isError: true, content: [{ type: 'text', text: 'no' }] }).isError).toBe(true);
+    expect(() => mask.apply({ structured: { rows: [{ mail: 'x' }] } }, looseTokens)).toThrow(/must match/);
+    expect(mask.apply({ structured: { rows: [{ email: 'x' }] } }, looseTokens).counts).toEqual({
+      '$.rows[*].email': 1,
+    });
+    expect(mask.apply({ isError: true, content: [{ type: 'text', text: 'no' }] }, looseTokens).isError).toBe(true);
   });
 
   it('has matched where a mask further up took the place as a whole', () => {
@@ -302,7 +319,7 @@ describe('a masked answer', () => {
       { path: '$.rows', with: 'remove' },
       { path: '$.rows[*].email', with: 'redact', mustMatch: true },
     );
-    expect(mask.apply({ structured: { rows: [{ email: 'x' }] } }).structured).toEqual({});
+    expect(mask.apply({ structured: { rows: [{ email: 'x' }] } }, looseTokens).structured).toEqual({});
   });
 
   it('is withheld where it is nested too deep to be sure', () => {
@@ -322,25 +339,25 @@ describe('a masked answer', () => {
   it('is withheld where a filter cannot be evaluated, without telling a value', () => {
     const mask = compileMasks({ path: '$.rows[?match(@.a, @.pattern)]', with: 'redact' });
     const row = { a: 'x', pattern: 's3cret(' };
-    expect(() => mask.apply({ structured: { rows: [row] } })).toThrow(WithheldError);
+    expect(() => mask.apply({ structured: { rows: [row] } }, looseTokens)).toThrow(WithheldError);
     try {
-      mask.apply({ structured: { rows: [row] } });
+      mask.apply({ structured: { rows: [row] } }, looseTokens);
     } catch (error) {
       expect((error as WithheldError).detail).not.toContain('s3cret');
     }
   });
 
   it('has neither structure nor text left where `$` itself is removed', () => {
-    const answer = compileMasks({ path: '$', with: 'remove' }).apply({ structured: { a: 1 } });
+    const answer = compileMasks({ path: '$', with: 'remove' }).apply({ structured: { a: 1 } }, looseTokens);
     expect(answer).toMatchObject({ structured: undefined, content: [] });
-    const text = compileMasks({ path: '$', with: 'redact' }).apply({ structured: { a: 1 } });
+    const text = compileMasks({ path: '$', with: 'redact' }).apply({ structured: { a: 1 } }, looseTokens);
     expect(text).toMatchObject({ structured: undefined, content: [{ type: 'text', text: '"[redacted]"' }] });
   });
 
   it('runs a hostile pattern over hostile data in no time', () => {
     const mask = compileMasks({ path: "$.rows[?match(@.a, '(a*)*b')]", with: 'redact' });
     const before = performance.now();
-    mask.apply({ structured: { rows: [{ a: 'a'.repeat(5_000) }] } });
+    mask.apply({ structured: { rows: [{ a: 'a'.repeat(5_000) }] } }, looseTokens);
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 });

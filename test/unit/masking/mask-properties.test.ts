@@ -6,7 +6,7 @@ import { JSONPath } from 'jsonpath-plus';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../../src/core/canonical-json.ts';
 import type { Json, JsonObject } from '../../../src/core/json.ts';
-import { compileMasks } from './support.ts';
+import { compileMasks, looseTokens } from './support.ts';
 
 const NAMES = ['a', 'b', 'email', 'rows', '0', 'x y'];
 const name = fc.constantFrom(...NAMES);
@@ -74,7 +74,10 @@ describe('masks', () => {
   it('leak no scalar that jsonpath-plus selects, in structure or text', () => {
     fc.assert(
       fc.property(document, fc.array(path, { minLength: 1, maxLength: 3 }), action, (structured, paths, how) => {
-        const answer = compileMasks(...paths.map((each) => ({ path: each, ...how }))).apply({ structured });
+        const answer = compileMasks(...paths.map((each) => ({ path: each, ...how }))).apply(
+          { structured },
+          looseTokens,
+        );
         const left = JSON.stringify([answer.structured, answer.content]);
         for (const each of paths) {
           const selected = JSONPath({ path: each, json: structured, eval: false, wrap: true }) as Json[];
@@ -89,7 +92,10 @@ describe('masks', () => {
     fc.assert(
       fc.property(document, fc.array(rfcPath, { minLength: 1, maxLength: 3 }), (structured, paths) => {
         const before = canonicalJson(structured);
-        const answer = compileMasks(...paths.map((each) => ({ path: each, with: 'redact' }))).apply({ structured });
+        const answer = compileMasks(...paths.map((each) => ({ path: each, with: 'redact' }))).apply(
+          { structured },
+          looseTokens,
+        );
         const expected = structuredClone(structured);
         const locations = paths.flatMap((each) => query(each, structuredClone(structured) as never).locations());
         // The outermost first, so that a place inside a taken one is gone by then.
@@ -104,7 +110,7 @@ describe('masks', () => {
   it('remove exactly what json-p3 selects', () => {
     fc.assert(
       fc.property(document, rfcPath, (structured, each) => {
-        const answer = compileMasks({ path: each, with: 'remove' }).apply({ structured });
+        const answer = compileMasks({ path: each, with: 'remove' }).apply({ structured }, looseTokens);
         const selected = new Set(
           query(each, structuredClone(structured) as never)
             .values()
@@ -122,8 +128,8 @@ describe('masks', () => {
     fc.assert(
       fc.property(document, document, rfcPath, fc.constantFrom('redact', 'remove'), (outer, inner, each, how) => {
         const mask = compileMasks({ path: each, with: how });
-        const plain = mask.apply({ structured: { ...outer, rows: inner } });
-        const text = mask.apply({ structured: { ...outer, rows: JSON.stringify(inner) } });
+        const plain = mask.apply({ structured: { ...outer, rows: inner } }, looseTokens);
+        const text = mask.apply({ structured: { ...outer, rows: JSON.stringify(inner) } }, looseTokens);
         const shown = new Set(scalarsIn(plain.structured));
         const left = JSON.stringify([text.structured, text.content]);
         // The two documents number their scalars alike, so only what neither shows is known to be hidden.
@@ -137,7 +143,7 @@ describe('masks', () => {
     fc.assert(
       fc.property(document, rfcPath, action, (structured, each, how) => {
         const frozen = deepFreeze(structuredClone(structured));
-        expect(() => compileMasks({ path: each, ...how }).apply({ structured: frozen })).not.toThrow();
+        expect(() => compileMasks({ path: each, ...how }).apply({ structured: frozen }, looseTokens)).not.toThrow();
       }),
       { numRuns: 500 },
     );

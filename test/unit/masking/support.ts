@@ -1,9 +1,18 @@
 // Masks as a policy file would declare them, for the tests of this folder.
+import { hash } from 'node:crypto';
+import { base32 } from '../../../src/core/base32.ts';
 import type { DeclaredMask } from '../../../src/core/masking.ts';
 import type { Json, JsonObject } from '../../../src/core/json.ts';
+import type { TokenIssuer } from '../../../src/core/token-vault.ts';
 import type { Mask } from '../../../src/core/tool.ts';
 import { maskCompiler } from '../../../src/masking/mask-compiler.ts';
 import type { MaskDeclaration } from '../../../src/masking/mask-declaration.ts';
+
+/** Tokens in their real form that nobody keeps. */
+export const looseTokens: TokenIssuer = {
+  tokenFor: (tokenClass, value) =>
+    `tok_${tokenClass}_${base32(hash('sha256', `${tokenClass} ${value}`, 'buffer').subarray(0, 16))}`,
+};
 
 export const compiler = maskCompiler({ hashKey: new Uint8Array(32).fill(7) });
 
@@ -37,13 +46,13 @@ export function compileMasks(...masks: readonly unknown[]): Mask {
 
 /** What is left of structured content. */
 export function masked(structured: JsonObject, ...masks: readonly unknown[]): JsonObject | undefined {
-  return compileMasks(...masks).apply({ structured }).structured;
+  return compileMasks(...masks).apply({ structured }, looseTokens).structured;
 }
 
 /** What is left of text blocks. */
 export function maskedTexts(texts: readonly string[], ...masks: readonly unknown[]): Json[] {
   const content = texts.map((text) => ({ type: 'text', text }));
   return compileMasks(...masks)
-    .apply({ content })
+    .apply({ content }, looseTokens)
     .content.map((block) => (block as { text: Json }).text);
 }
