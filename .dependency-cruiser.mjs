@@ -11,6 +11,7 @@ const PURE = [
   '^src/policy/decide[.]ts$',
   '^src/masking/recorded[.]ts$',
   '^src/approval/(approval|review)-words[.]ts$',
+  '^src/console/(pages|approval-pages|style)[.]ts$',
   '^src/identity/(challenge|protected-resource)[.]ts$',
   // What reading sallyport.yaml shares with reading policy files.
   '^src/policy/(own-keys|references|schema-problems|yaml-file)[.]ts$',

@@ -40,7 +40,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<Body | und
 }
 
 /** Stops reading at the limit. The stream is left alone then, so that there is still a connection to answer on. */
-function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer | 'too large' | undefined> {
+export function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer | 'too large' | undefined> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -13,6 +13,7 @@ import { HEADERS_TIMEOUT_MS, IDLE_CONNECTION_MS, MAX_BODY_BYTES, MAX_HEADER_BYTE
 import { REQUEST_TIMEOUT_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
 import { createHttpApi } from './http-api.ts';
+import { createHttpConsole, type HttpConsoleOptions } from './http-console.ts';
 import { readJsonBody } from './http-body.ts';
 import { createGuard, type Names } from './http-guard.ts';
 import { PATIENCE, relay, sendJson, sendRpcError, type Patience } from './http-reply.ts';
@@ -54,6 +55,7 @@ export interface PeopleSide {
   readonly clientId: string;
   readonly authenticator: Pick<PeopleAuthenticator, 'authenticate'>;
   readonly desk: ApprovalDesk;
+  readonly console: Omit<HttpConsoleOptions, 'publicUrl' | 'desk' | 'logger'>;
 }
 
 export interface HttpApp {
@@ -149,6 +151,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
 
   const { people, publicUrl } = options;
   const api = people && createHttpApi({ ...people, publicUrl, version: options.version });
+  const pages = people && createHttpConsole({ ...people.console, desk: people.desk, publicUrl, logger });
   if (people !== undefined) {
     const document = peopleResourceMetadata(`${publicUrl}/api`, people);
     const { pathname } = new URL(protectedResourceMetadataUrl(document.resource));
@@ -163,8 +166,9 @@ export function createHttpApp(options: HttpOptions): HttpApp {
       if (closing) setImmediate(() => server.closeIdleConnections());
     });
     const path = request.url?.split('?', 1)[0] ?? '';
-    if (api !== undefined && path.startsWith('/api/')) {
-      await api(request, response, refusalOf(request));
+    const mount = path.startsWith('/api/') ? api : /^\/console(\/|$)/.test(path) ? pages : undefined;
+    if (mount !== undefined) {
+      await mount(request, response, refusalOf(request));
       return;
     }
     const route = routes.get(path);

@@ -1,7 +1,7 @@
 // The composition root: which implementation stands behind each port. Used by serve, stdio, the demo and the tests.
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
-import { createApprovalDesk, type ApprovalDesk } from '../approval/approval-desk.ts';
+import { createApprovalDesk } from '../approval/approval-desk.ts';
 import { createApprovals } from '../approval/approvals.ts';
 import { createBroker, type RunningBroker } from '../broker.ts';
 import type { Config } from '../config.ts';
@@ -9,33 +9,39 @@ import { systemClock, type Clock } from '../core/clock.ts';
 import type { Keys } from '../core/keys.ts';
 import { APPROVAL_EXPIRY_INTERVAL_MS, TOKEN_SWEEP_INTERVAL_MS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
+import type { PeopleSide } from '../http.ts';
 import type { BackendRef } from '../core/tool.ts';
 import type { PolicySet } from '../core/policy.ts';
 import { problemText } from '../core/problem.ts';
+import type { Store } from '../core/store.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import { createLeases } from '../credential/leases.ts';
 import { postgresRoleProvider } from '../credential/postgres-role-credential.ts';
 import type { Authenticator } from '../identity/authenticate.ts';
 import { countAuthFailures } from '../identity/auth-failures.ts';
 import { createAuthenticator } from '../identity/oidc-authenticator.ts';
-import { createPeopleAuthenticator, type PeopleAuthenticator } from '../identity/people-authenticator.ts';
+import { Checkpoints } from '../log/checkpoints.ts';
 import { createLog } from '../log/log.ts';
 import { recordedReply, requestedPayloads } from '../log/payload.ts';
+import { publishedInFile, publishToAddress, publishToFile, publishToStream } from '../log/publish.ts';
 import { maskCompiler } from '../masking/mask-compiler.ts';
 import { maskedFromRecord } from '../masking/recorded.ts';
 import type { Implementations } from '../policy/compile-backends.ts';
 import { openPolicySource } from '../policy/policy-source.ts';
 import { createApprovalRecords } from '../store/approval-records.ts';
+import { createGrantRecords } from '../store/grant-records.ts';
 import { announceBroker } from '../store/broker-presence.ts';
 import { loadKeys } from '../store/keys.ts';
-import { createGrantRecords } from '../store/grant-records.ts';
 import { createLeaseRecords } from '../store/lease-records.ts';
 import { storeLogSource } from '../store/log-source.ts';
+import { openLogTree } from '../store/log-tree.ts';
+import { openPostgresStore } from '../store/postgres-store.ts';
 import { createRepeatedCalls } from '../store/repeated-calls.ts';
 import { createSessions } from '../store/sessions.ts';
 import { createTokenVault, expiredTokens } from '../store/token-records.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 import { TOOL_KINDS } from '../../tools/kinds.ts';
+import { openPeopleSide } from './compose-people.ts';
 import { version } from './version.ts';
 
 /** What references in policy files are resolved from. */
@@ -45,16 +51,11 @@ export interface OpenBroker extends AsyncDisposable {
   readonly broker: RunningBroker;
   readonly authenticator: Authenticator;
   /** Undefined where the configuration does not say how people sign in. */
-  readonly people: OpenPeopleSide | undefined;
+  readonly people: PeopleSide | undefined;
   /** What must hold for calls to be served, by name. */
   readinessChecks(): readonly { readonly name: string; readonly ok: boolean }[];
   /** Reads the policy files again: a valid set takes over, an invalid one is refused and said in the log. */
   reloadPolicies(): Promise<void>;
-}
-
-export interface OpenPeopleSide {
-  readonly authenticator: Pick<PeopleAuthenticator, 'authenticate'>;
-  readonly desk: ApprovalDesk;
 }
 
 /** Opens everything a broker stands on. Throws ConfigurationError for policy files that do not hold. Disposing of it ends its leases. */
@@ -64,7 +65,8 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   await using opening = new AsyncDisposableStack();
 
   const keys = await loadKeys(join(config.dataDirectory, 'keys'));
-  const store = opening.use(await openSqliteStore({ file: join(config.dataDirectory, 'sallyport.db'), keys, clock }));
+  const store = opening.use(await openStore(config, keys, clock));
+  opening.use(await signCheckpoints(config, store, keys, logger));
   const log = createLog({ store, broker: id });
   opening.use(await announceBroker({ store, log, clock, broker: id, version }));
 
@@ -139,26 +141,16 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   });
   opening.defer(() => broker.drain(0));
 
-  const peopleVerifier = peopleAuthenticator(config, clock, logger);
-  void peopleVerifier?.prepare();
-  const people = peopleVerifier && {
-    authenticator: {
-      authenticate: async (authorization: string | undefined) => {
-        const result = await peopleVerifier.authenticate(authorization);
-        if ('failure' in result) failures.count(result);
-        return result;
-      },
-    },
-    desk: createApprovalDesk({
-      records: approvalRecords,
-      reviews: approvals,
-      grants: approvals,
-      roles: config.roles,
-      clock,
-      tool: (name) => policies.current().tools.get(name),
-      requestOf: ({ invocation }) => requestedPayloads(source, keys.payload, invocation),
-    }),
-  };
+  const desk = createApprovalDesk({
+    records: approvalRecords,
+    reviews: approvals,
+    grants: approvals,
+    roles: config.roles,
+    clock,
+    tool: (name) => policies.current().tools.get(name),
+    requestOf: ({ invocation }) => requestedPayloads(source, keys.payload, invocation),
+  });
+  const people = openPeopleSide(config, { desk, keys, log, clock, logger, failures });
 
   const open = opening.move();
   return {
@@ -174,18 +166,30 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   };
 }
 
-/** People's tokens are for the API alone, and groups are written as in rules. */
-function peopleAuthenticator({ people, issuers, publicUrl }: Config, clock: Clock, logger: Logger) {
-  const issuer = issuers.find((candidate) => candidate.issuer === people?.issuer);
-  if (people === undefined || issuer === undefined) return undefined;
-  const { groupsClaim, algorithms, name } = issuer;
-  return createPeopleAuthenticator({
-    issuer: { name: undefined, issuer: people.issuer, audience: `${publicUrl}/api`, groupsClaim, algorithms },
-    clientId: people.clientId,
-    groupPrefix: issuers.length > 1 ? `${name ?? ''}:` : '',
-    clock,
-    logger,
-  });
+function openStore({ store, dataDirectory }: Config, keys: Keys, clock: Clock): Promise<Store> {
+  return store === undefined
+    ? openSqliteStore({ file: join(dataDirectory, 'sallyport.db'), keys, clock })
+    : openPostgresStore({ url: store.reveal(), keys, clock });
+}
+
+/** Signs what the log has grown to, and refuses to start on a store that does not continue what was published. */
+async function signCheckpoints(
+  { checkpoints }: Config,
+  store: Store,
+  keys: Keys,
+  logger: Logger,
+): Promise<Checkpoints> {
+  const [newest, ...older] = keys.checkpoint;
+  if (newest === undefined) throw new Error('there is no key to sign checkpoints with');
+  const { file, address, stdout } = checkpoints;
+  const publish = [
+    ...(file === undefined ? [] : [publishToFile(file)]),
+    ...(address === undefined ? [] : [publishToAddress(address)]),
+    ...(stdout ? [publishToStream(process.stdout)] : []),
+  ];
+  const kept = file === undefined ? undefined : await publishedInFile(file);
+  const options = { tree: await openLogTree(store), keys: [newest, ...older] as const, publish, logger };
+  return Checkpoints.start(options, kept === undefined ? [] : [kept]);
 }
 
 /** Every tool kind, credential provider and mask there is. Disposing of it closes what the providers hold open. */

@@ -25,7 +25,7 @@ export async function listen(
     ...config,
     broker: open.broker,
     authenticator: open.authenticator,
-    people: config.people && open.people && { ...config.people, ...open.people },
+    people: open.people,
     readinessChecks: () => open.readinessChecks(),
     logger,
     version,

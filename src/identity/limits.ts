@@ -18,3 +18,5 @@ export const KEYS_COOL_DOWN_MS = 10_000;
 export const KEYS_TIMEOUT_MS = 5_000;
 /** Floods of refused tokens become one entry in this time. */
 export const AUTH_FAILURES_INTERVAL_MS = 60_000;
+/** What the issuer gets to answer somebody who signs in: they wait for it. */
+export const PEOPLE_ISSUER_TIMEOUT_S = 10;

@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { AuthFailure, Authenticator, TrustedIssuer } from './authenticate.ts';
 import { createAuthenticator } from './oidc-authenticator.ts';
-import { nameOf } from './person-claims.ts';
+import { nameOf } from './token-claims.ts';
 
 export type PersonResult = { readonly person: Person } | AuthFailure;
 

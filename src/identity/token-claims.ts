@@ -82,13 +82,19 @@ function scopesOf(claims: JsonObject): readonly string[] {
  * None where the claim is absent; undefined where it is there and cannot be read, or is said to be kept elsewhere (OpenID
  * Connect Core, section 5.6.2; Entra ID does that to people in many groups): a rule that denies a group must not miss it.
  */
-function groupsOf(claims: JsonObject, claim: string): readonly string[] | undefined {
+export function groupsOf(claims: JsonObject, claim: string): readonly string[] | undefined {
   const value =
     claims[claim] ??
     claim.split('.').reduce<Json | undefined>((at, key) => (isJsonObject(at) ? at[key] : undefined), claims);
   const elsewhere = claims['_claim_names'];
   if (isJsonObject(elsewhere) && claim in elsewhere) return undefined;
   return value === undefined ? [] : listOf(value, /[\s,]+/);
+}
+
+/** OpenID Connect Core, section 5.1: `name`, else `email`; undefined where there is neither. For people to recognise. */
+export function nameOf(claims: JsonObject): string | undefined {
+  const named = [claims['name'], claims['email']];
+  return named.find((text): text is string => typeof text === 'string' && text.trim() !== '');
 }
 
 function listOf(value: Json | undefined, separator: RegExp): readonly string[] | undefined {

@@ -1,20 +1,18 @@
 // The people's API of a whole broker: a real agent's call waits, and real people of the real provider decide about it.
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { legacyCall, MCP_HEADERS, send } from '../support/raw-http.ts';
 import { startTestBroker, type TestBroker } from '../support/broker.ts';
+import { refundsOn, type Refunds } from '../support/waiting-refunds.ts';
 
 let broker: TestBroker;
 let api: string;
-/** Those that cost more than what is refunded here. */
-const orders = [1003, 1004, 1005, 1006, 1009, 1010, 1011, 1012, 1015, 1016, 1017, 1018, 1021, 1022, 1023, 1024];
+let refunds: Refunds;
 const tokens: Record<string, string> = {};
 
 beforeAll(async () => {
   broker = await startTestBroker();
+  refunds = refundsOn(broker);
   api = `${broker.publicUrl}/api/v1`;
   broker.provider.registerPerson({ email: 'faye@shop.example', name: 'Faye', groups: ['support', 'finance'] });
   for (const name of ['ada', 'finn', 'faye', 'paula', 'sam']) {
@@ -46,25 +44,6 @@ function review(id: string, as: string, said: unknown): Promise<Answer> {
 
 const yes = { verdict: 'approve', reason: 'the goods came back' };
 
-/** A refund that waits for finance: its approval's id, and the reply the agent gets in the end. */
-async function askForRefund(token?: string) {
-  const bearer = token ?? (await broker.provider.accessToken({ agent: 'support-agent' }));
-  const order = orders.shift()!;
-  const before = new Set(
-    ((await ask('/approvals?limit=500', 'paula')).body.approvals as { id: string }[]).map(({ id }) => id),
-  );
-  const reply = send(new URL(broker.url), {
-    headers: { ...MCP_HEADERS, authorization: `Bearer ${bearer}` },
-    body: legacyCall(order, 'refund_order', { order_id: order, amount: 60 }),
-  });
-  for (;;) {
-    const { approvals } = (await ask('/approvals?limit=500', 'paula')).body as { approvals: { id: string }[] };
-    const fresh = approvals.find(({ id }) => !before.has(id));
-    if (fresh !== undefined) return { id: fresh.id, order, reply };
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 describe("the people's API", () => {
   it('tells people who they are, and which roles they have', async () => {
     expect((await ask('/whoami', 'paula')).body).toEqual({
@@ -77,7 +56,7 @@ describe("the people's API", () => {
   });
 
   it('shows an approver what will run, takes one yes, and the call runs once', async () => {
-    const { id, order, reply } = await askForRefund();
+    const { id, order, reply } = await refunds.ask();
     const { status, body } = await ask(`/approvals/${id}`, 'finn');
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -97,12 +76,12 @@ describe("the people's API", () => {
     expect(body.digest).toMatch(/^[\w+/=-]{12}$/);
     const answered = await review(id, 'finn', yes);
     expect(answered).toMatchObject({ status: 201, body: { reviews: [{ person: { name: 'Finn' }, ...yes }] } });
-    expect((await reply).json).toMatchObject({ result: { structuredContent: { rowCount: 1 } } });
+    expect(await reply).toMatchObject({ result: { structuredContent: { rowCount: 1 } } });
     expect((await ask(`/approvals/${id}`, 'finn')).body).toMatchObject({ state: 'used', mayApprove: false });
   });
 
   it('lists to each person what they may open, and nothing else', async () => {
-    const { id, reply } = await askForRefund();
+    const { id, reply } = await refunds.ask();
     const ids = async (as: string, query = ''): Promise<string[]> =>
       ((await ask(`/approvals${query}`, as)).body.approvals as { id: string }[]).map((one) => one.id);
     for (const person of ['finn', 'paula', 'sam']) expect(await ids(person)).toContain(id);
@@ -111,11 +90,11 @@ describe("the people's API", () => {
     expect(await ids('finn', '?state=denied')).not.toContain(id);
     expect(await ask(`/approvals/${id}`, 'ada')).toMatchObject({ status: 403, body: { code: 'closed_to_you' } });
     await review(id, 'finn', { verdict: 'deny', reason: 'not ours' });
-    expect(JSON.stringify((await reply).json)).toContain('Finn declined this call and said: not ours');
+    expect((await reply).result.content[0]?.text).toContain('Finn declined this call and said: not ours');
   });
 
   it('counts nobody whom the rule does not ask, whatever their role', async () => {
-    const { id, reply } = await askForRefund();
+    const { id, reply } = await refunds.ask();
     for (const person of ['paula', 'sam', 'ada']) {
       expect(await review(id, person, yes)).toMatchObject({ status: 403, body: { code: 'not_an_approver' } });
     }
@@ -126,7 +105,7 @@ describe("the people's API", () => {
 
   it('lets nobody approve a call that is made on their own behalf', async () => {
     const own = await broker.provider.accessToken({ agent: 'support-agent', subject: 'faye@shop.example' });
-    const hers = await askForRefund(own);
+    const hers = await refunds.ask(own);
     expect(await review(hers.id, 'faye', yes)).toMatchObject({ status: 403, body: { code: 'own_call' } });
     expect((await ask(`/approvals/${hers.id}`, 'faye')).body).toMatchObject({ mayApprove: false, mayDeny: false });
     expect((await review(hers.id, 'finn', yes)).status).toBe(201);
@@ -137,7 +116,7 @@ describe("the people's API", () => {
 describe('a review is refused', () => {
   it('from an agent, whoever it acts for and whatever its token is for', async () => {
     const { provider, publicUrl } = broker;
-    const { id, reply } = await askForRefund();
+    const { id, reply } = await refunds.ask();
     const forApi = `${publicUrl}/api`;
     for (const token of [
       await provider.accessToken({ agent: 'support-agent' }),
@@ -160,7 +139,7 @@ describe('a review is refused', () => {
   });
 
   it('without the reason its rule wants, and when it is not what the document says', async () => {
-    const { id, reply } = await askForRefund();
+    const { id, reply } = await refunds.ask();
     for (const reason of [undefined, '', '   ']) {
       expect(await review(id, 'finn', { verdict: 'approve', reason })).toMatchObject({
         status: 422,
@@ -183,7 +162,7 @@ describe('a review is refused', () => {
   });
 
   it('by GET, which decides nothing, and from a page of another site', async () => {
-    const { id, reply } = await askForRefund();
+    const { id, reply } = await refunds.ask();
     const got = await ask(`/approvals/${id}/reviews?verdict=approve&reason=x`, 'finn');
     expect(got).toMatchObject({ status: 405, body: { code: 'method_not_allowed' } });
     expect(got.headers.get('allow')).toBe('POST');
@@ -200,19 +179,17 @@ describe('a review is refused', () => {
   });
 
   it('twice, after a denial, and once the time is up', async () => {
-    const denied = await askForRefund();
+    const denied = await refunds.ask();
     expect((await review(denied.id, 'finn', { verdict: 'deny', reason: 'no' })).status).toBe(201);
     expect(await review(denied.id, 'faye', yes)).toMatchObject({ status: 409, body: { code: 'over' } });
     expect(await review(denied.id, 'finn', yes)).toMatchObject({ status: 409, body: { code: 'already_reviewed' } });
     await denied.reply;
 
-    const late = await askForRefund();
-    const store = new DatabaseSync(join(broker.dataDirectory, 'sallyport.db'));
-    store.prepare('update approvals set expires_at = ? where id = ?').run(Date.now() - 1, late.id);
-    store.close();
+    const late = await refunds.ask();
+    refunds.makeLate(late.id);
     expect((await ask(`/approvals/${late.id}`, 'finn')).body).toMatchObject({ state: 'expired', mayApprove: false });
     expect(await review(late.id, 'finn', yes)).toMatchObject({ status: 409, body: { code: 'over' } });
-    expect(JSON.stringify((await late.reply).json)).toContain('Nobody decided about this call in time');
+    expect((await late.reply).result.content[0]?.text).toContain('Nobody decided about this call in time');
   });
 
   it('where there is nothing to review', async () => {
@@ -233,25 +210,17 @@ describe('two approvers who click in the same moment', () => {
       [yes, yes],
       [yes, { verdict: 'deny', reason: 'no' }],
     ]) {
-      const { id, order, reply } = await askForRefund();
+      const { id, order, reply } = await refunds.ask();
       const answers = await Promise.all([review(id, 'finn', said), review(id, 'faye', other)]);
       expect(answers.some(({ status }) => status === 201)).toBe(true);
       for (const { status } of answers) expect([201, 409]).toContain(status);
-      const ran = ((await reply).json as { result: { isError?: true } }).result.isError !== true;
-      const entries = entriesAbout(id);
-      const used = entries.filter(({ type }) => type === 'approval.used');
+      const ran = (await reply).result.isError !== true;
+      const used = refunds.entries('approval', id).filter(({ type }) => type === 'approval.used');
       expect(used).toHaveLength(ran ? 1 : 0);
-      const rows = await broker.database.query('select refunded from orders where id = $1', [order]);
-      expect(rows).toEqual([{ refunded: ran }]);
+      expect(await refunds.isRefunded(order)).toBe(ran);
       if (other === yes) expect(ran).toBe(true);
     }
   });
-
-  function entriesAbout(approval: string): { type: string }[] {
-    using store = new DatabaseSync(join(broker.dataDirectory, 'sallyport.db'), { readOnly: true });
-    const rows = store.prepare("select body from entries where body ->> 'approval' = ?").all(approval);
-    return rows.map(({ body }) => JSON.parse(body as string) as { type: string });
-  }
 });
 
 describe('the OpenAPI document', () => {
@@ -263,7 +232,7 @@ describe('the OpenAPI document', () => {
   };
 
   it('describes every operation that is served, and what it answers', async () => {
-    const { id, reply } = await askForRefund();
+    const { id, reply } = await refunds.ask();
     const document = (await ask('/openapi.json', undefined)).body;
     expect(document.openapi).toBe('3.1.1');
     const said: Record<string, unknown> = {
