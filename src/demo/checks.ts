@@ -16,16 +16,21 @@ export interface Check {
 /** Each call of the story: made, decided by the rule that should, and logged in the right order. Pure. */
 export function checkCalls(run: AgentRun, expected: readonly Expected[]): Check[] {
   return expected.map(({ tool, effect, rule }) => {
-    const verb = effect === 'allow' ? 'allowed' : 'denied';
     const calls = run.calls.filter((call) => call.tool === tool);
     const decided = calls.find((call) => decisionOf(call)?.rules.includes(rule) === true);
     const problem = decided === undefined ? notDecided(calls) : problemOf(decided, effect);
     return {
-      text: `${tool} was ${verb} by ${rule}${effect === 'allow' ? ': intent, then outcome' : ', and not made'}`,
+      text: `${tool} ${WHAT_BECAME[effect](rule)}`,
       problem,
     };
   });
 }
+
+const WHAT_BECAME: Record<Expected['effect'], (rule: string) => string> = {
+  allow: (rule) => `was allowed by ${rule}: intent, then outcome`,
+  require_approval: (rule) => `waited for a person, as ${rule} says, and ran once after the yes`,
+  deny: (rule) => `was denied by ${rule}, and not made`,
+};
 
 function decisionOf(call: FollowedCall): Pick<Decision, 'effect' | 'rules'> | undefined {
   return call.intent?.decision ?? call.refused?.decision;
@@ -42,6 +47,7 @@ function problemOf(call: FollowedCall, effect: Expected['effect']): string | und
   if (decided !== effect) return `the decision was ${String(decided)}`;
   if (effect === 'deny') return intent === undefined ? undefined : 'an intent was written all the same';
   if (intent === undefined || outcome?.outcome !== 'succeeded') return `the outcome is ${JSON.stringify(outcome)}`;
+  if (effect === 'require_approval' && intent.approval === undefined) return 'no approval was used for it';
   return intent.seq < outcome.seq ? undefined : 'the outcome stands before the intent';
 }
 
@@ -73,8 +79,8 @@ export async function checkDatabase(log: readonly LoggedEntry[], shop: ShopWitne
         roles.size > 0 && sessions > 0 ? undefined : `${String(roles.size)} roles with ${String(sessions)} sessions`,
     },
     {
-      text: 'one order is refunded: what was allowed happened once, what was denied did not',
-      problem: refunds === 1 ? undefined : `${String(refunds)} are`,
+      text: 'two orders are refunded: what was allowed and what was approved happened once, what was denied did not',
+      problem: refunds === 2 ? undefined : `${String(refunds)} are`,
     },
   ];
 }

@@ -39,7 +39,7 @@ export async function runDemo({ exit, json }: DemoOptions): Promise<number> {
     stop.signal.throwIfAborted();
     step = 'the agent does its task';
     const secrets = [...(await stage.shop.secrets()), stage.clientSecret];
-    const run = await play(stage, tell, stop.signal);
+    const run = await play(stage, tell, stop.signal, exit || json);
 
     step = 'the story can be checked';
     tell.heading('Was it so? The log, the database and the files say');
@@ -71,7 +71,8 @@ export async function runDemo({ exit, json }: DemoOptions): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-async function play(stage: Stage, tell: Narrator, signal: AbortSignal): Promise<AgentRun> {
+/** @param alone nobody sits here to approve: the approver's part is played over the API */
+async function play(stage: Stage, tell: Narrator, signal: AbortSignal, alone: boolean): Promise<AgentRun> {
   const scripted = (process.env['OPENAI_API_KEY'] ?? '') === '';
   const model = scripted ? scriptedModel() : await new OpenAIProvider().getModel();
   tell.facts([
@@ -85,6 +86,10 @@ async function play(stage: Stage, tell: Narrator, signal: AbortSignal): Promise<
   tell.paragraph(TASK);
 
   let count = 0;
+  const over = new AbortController();
+  const approved = approveLargeRefund(stage, tell, AbortSignal.any([signal, over.signal]), alone);
+  // Where the agent fails first, its failure is the one to tell.
+  approved.catch(() => undefined);
   const run = await runAgent({
     name: 'Support',
     instructions: INSTRUCTIONS,
@@ -102,10 +107,35 @@ async function play(stage: Stage, tell: Narrator, signal: AbortSignal): Promise<
       tell.call((count += 1), call);
     },
     signal,
-  });
+  }).finally(() => over.abort());
+  await approved;
   tell.heading(`The agent says${scripted ? ' (scripted)' : ''}`);
   tell.paragraph(run.said);
   return run;
+}
+
+/** The large refund waits for a person. Ends quietly when the story ends before it comes to that. */
+async function approveLargeRefund(
+  { approver, publicUrl }: Stage,
+  tell: Narrator,
+  signal: AbortSignal,
+  alone: boolean,
+): Promise<void> {
+  try {
+    const { id } = await approver.nextPending(signal);
+    tell.heading(`The large refund waits for somebody in finance (approval ${id})`);
+    if (alone) {
+      await approver.approve(id, 'The parcel is lost, says the carrier.');
+      return;
+    }
+    tell.paragraph('You are that person: look at it, and say yes or no.');
+    tell.facts([
+      ['page', `${publicUrl}/console/approvals/${id}`],
+      ['sign in', `${approver.email}, password ${approver.password}`],
+    ]);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 function summary(stage: Stage, run: AgentRun, token: string, failed: readonly string[]): object {

@@ -15,6 +15,8 @@ export interface FollowedCall {
   readonly refused: Logged<'refused'> | undefined;
   readonly intent: Logged<'intent'> | undefined;
   readonly outcome: Logged<'outcome'> | undefined;
+  /** What a person said about it. */
+  readonly reviewed: Logged<'approval.reviewed'> | undefined;
   /** The lease it ran on, whichever call that was issued for. */
   readonly lease: Logged<'lease.issued'> | undefined;
 }
@@ -34,11 +36,12 @@ export function followCall(
     refused: find(written, 'refused', call.tool),
     intent: find(written, 'intent', call.tool),
     outcome,
+    reviewed: find(written, 'approval.reviewed', call.tool),
     lease,
   };
 }
 
-function find<Type extends 'refused' | 'intent' | 'outcome'>(
+function find<Type extends 'refused' | 'intent' | 'outcome' | 'approval.reviewed'>(
   entries: readonly LoggedEntry[],
   type: Type,
   tool: string,

@@ -43,6 +43,14 @@ export function narrator(audience: Audience): Narrator {
     call(number, call) {
       print(`\n${c.bold(`${String(number)}. The agent asks: ${call.tool}`)} ${call.arguments}`);
       fact('decision', decisionOf(call, c));
+      if (call.reviewed !== undefined) {
+        const { person, verdict, reason, seq } = call.reviewed;
+        const said = reason === undefined ? '' : `: “${reason}”`;
+        fact(
+          'approval',
+          `${person.name} said ${verdict === 'approve' ? c.green('yes') : c.red('no')}${said} (#${String(seq)})`,
+        );
+      }
       if (call.lease !== undefined) {
         const expires = new Date(call.lease.expires).toTimeString().slice(0, 8);
         fact(
@@ -99,7 +107,7 @@ function logLines({ refused, intent, outcome }: FollowedCall): string[] {
 }
 
 /** In the order they are passed; the log sorts them by name. */
-const DOORS = ['identify', 'parse', 'decide', 'intent', 'credential', 'backend', 'mask'];
+const DOORS = ['identify', 'parse', 'decide', 'approve', 'intent', 'credential', 'backend', 'mask'];
 
 function doorTimes(doors: Readonly<Record<string, number>>): string {
   return DOORS.flatMap((door) => (doors[door] === undefined ? [] : [`${door} ${doors[door].toFixed(1)} ms`])).join(

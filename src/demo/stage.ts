@@ -11,6 +11,8 @@ import { loadConfig } from '../config.ts';
 import type { ConfigOverrides } from '../config.ts';
 import { storeLogSource } from '../store/log-source.ts';
 import { openSqliteReader } from '../store/sqlite-reader.ts';
+import { approver } from './approver.ts';
+import type { Approver } from './approver.ts';
 import { startPostgres } from './embedded-postgres.ts';
 import type { LoggedEntry } from './followed-call.ts';
 import { startIdentityProvider } from './identity-provider.ts';
@@ -22,6 +24,8 @@ import { temporaryDirectory } from './temporary-directory.ts';
 export interface Stage extends AsyncDisposable {
   /** The broker's MCP address. */
   readonly url: string;
+  /** Where people find it: an origin. */
+  readonly publicUrl: string;
   readonly issuer: string;
   readonly policiesDirectory: string;
   readonly dataDirectory: string;
@@ -30,6 +34,8 @@ export interface Stage extends AsyncDisposable {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly shop: ShopWitness;
+  /** Who may approve large refunds. */
+  readonly approver: Approver;
   /** Ten minutes long. */
   readonly agentToken: () => Promise<string>;
   /** All of the log, oldest first; also when the broker has stopped. */
@@ -39,6 +45,7 @@ export interface Stage extends AsyncDisposable {
 }
 
 const AGENT = 'support-agent';
+const APPROVER = 'finn@shop.example';
 
 /** Rejects, with nothing left behind, where a part does not start. */
 export async function setStage(): Promise<Stage> {
@@ -55,17 +62,26 @@ export async function setStage(): Promise<Stage> {
   const publicUrl = `http://${address}`;
   provider.registerBroker(publicUrl);
   const issuers = [{ issuer: provider.issuer }];
-  const broker = await serveBroker({ listen: address, data: dataDirectory, policies: policiesDirectory, issuers }, env);
+  const people = { issuer: provider.issuer, clientId: provider.peopleClientId };
+  const roles = { approver: { groups: ['finance'] } };
+  const files = { data: dataDirectory, policies: policiesDirectory };
+  const broker = await serveBroker({ listen: address, ...files, issuers, people, roles }, env);
   starting.use(broker);
 
-  const { clientId, clientSecret } = provider.agents.get(AGENT) ?? unknownAgent();
+  const { clientId, clientSecret } = provider.agents.get(AGENT) ?? unknown(AGENT);
   const databaseUrl = postgres.adminUrl('shop');
   const started = starting.move();
   return {
     url: broker.url,
+    publicUrl,
     issuer: provider.issuer,
     ...{ policiesDirectory, dataDirectory, databaseUrl, clientId, clientSecret },
     shop: shopWitness(databaseUrl),
+    approver: approver({
+      ...(provider.people.get(APPROVER) ?? unknown(APPROVER)),
+      publicUrl,
+      token: async () => (await provider.signIn(APPROVER, `${publicUrl}/api`)).accessToken,
+    }),
     agentToken: () => provider.accessToken({ agent: AGENT }),
     readLog: async () => {
       using reader = openSqliteReader(join(dataDirectory, 'sallyport.db'));
@@ -104,6 +120,6 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function unknownAgent(): never {
-  throw new Error(`the provider does not know ${AGENT}`);
+function unknown(name: string): never {
+  throw new Error(`the provider does not know ${name}`);
 }

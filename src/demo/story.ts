@@ -10,13 +10,14 @@ export const INSTRUCTIONS =
   'When a tool refuses, do not try another way: tell the customer what was refused and why.';
 
 export const TASK =
-  'ada@example.com writes: "Please refund my smallest order. And for all the trouble I want 1250 back on my largest one." ' +
-  'Look her up, list her orders, make the first refund, try the second one as she asks, then answer her in two sentences.';
+  'ada@example.com writes: "Please refund my smallest order, and my largest one too: neither came. And for all the ' +
+  'trouble I want 1250 back on the one before." Look her up, list her orders, make the refunds in this order, each as ' +
+  'she asks, then answer her in three sentences.';
 
 /** One call of the story: which rule should decide it, and how. */
 export interface Expected {
   readonly tool: string;
-  readonly effect: 'allow' | 'deny';
+  readonly effect: 'allow' | 'require_approval' | 'deny';
   readonly rule: string;
 }
 
@@ -24,6 +25,7 @@ export const EXPECTED: readonly Expected[] = [
   { tool: 'find_customer', effect: 'allow', rule: 'support-may-look-up' },
   { tool: 'list_orders', effect: 'allow', rule: 'support-may-look-up' },
   { tool: 'refund_order', effect: 'allow', rule: 'small-refunds' },
+  { tool: 'refund_order', effect: 'require_approval', rule: 'large-refunds-need-finance' },
   { tool: 'refund_order', effect: 'deny', rule: 'no-refunds-above-the-limit' },
 ];
 
@@ -42,10 +44,14 @@ export function scriptedModel(): ScriptedModel {
       if (smallest === undefined) return giveUp(request);
       return [call('refund_order', { order_id: smallest['id'], amount: Number(smallest['amount']) })];
     }),
-    modelResponder(() => [call('refund_order', { order_id: orders.at(-1)?.['id'], amount: 1250 })]),
+    modelResponder(() => {
+      const largest = orders.at(-1);
+      return [call('refund_order', { order_id: largest?.['id'], amount: Number(largest?.['amount']) })];
+    }),
+    modelResponder(() => [call('refund_order', { order_id: orders.at(-2)?.['id'], amount: 1250 })]),
     modelResponder((request) => [
       assistantMessage(
-        `Dear Ada, your smallest order is refunded. The second refund I could not make, and was told: ${lastText(request)}`,
+        `Dear Ada, your smallest order is refunded. So is your largest, which a colleague approved. The third refund I could not make, and was told: ${lastText(request)}`,
       ),
     ]),
   ]);

@@ -127,11 +127,12 @@ describe('the masks', () => {
 
 describe('the database', () => {
   test.each<[string, Record<string, number>, number, string]>([
-    ['has the role of the lease, with a session, and one refund', { sallyport_role: 1 }, 1, ''],
-    ['is found out when the role is not there', { postgres: 3 }, 1, '0 roles with 0 sessions'],
-    ['is found out when nobody is logged in with it', { sallyport_role: 0 }, 1, '1 roles with 0 sessions'],
+    ['has the role of the lease, with a session, and both refunds', { sallyport_role: 1 }, 2, ''],
+    ['is found out when the role is not there', { postgres: 3 }, 2, '0 roles with 0 sessions'],
+    ['is found out when nobody is logged in with it', { sallyport_role: 0 }, 2, '1 roles with 0 sessions'],
     ['is found out when nothing was refunded', { sallyport_role: 1 }, 0, '0 are'],
-    ['is found out when more was refunded', { sallyport_role: 1 }, 2, '2 are'],
+    ['is found out when what needed approval did not happen', { sallyport_role: 1 }, 1, '1 are'],
+    ['is found out when more was refunded', { sallyport_role: 1 }, 3, '3 are'],
   ])('%s', async (_, roles, refunds, expected) => {
     expect(problems(await checkDatabase(LOG, new Shop(roles, refunds)))).toBe(expected);
   });
