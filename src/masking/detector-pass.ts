@@ -88,16 +88,16 @@ export class DetectorPass {
   }
 
   #plain(text: string, possible: readonly ActiveDetector[]): string {
-    let after = text;
-    for (const active of possible) after = this.#detect(after, active);
-    if (after !== text) return after;
-    // Not as it is written, but as it is read: full-width letters, invisible characters, one level of base64.
-    if (NOT_ASCII.test(text)) {
-      const plain = plainForm(text);
-      const found = plain === text ? plain : possible.reduce((left, active) => this.#detect(left, active), plain);
-      if (found !== plain) return found;
+    const detect = (written: string): string => possible.reduce((left, active) => this.#detect(left, active), written);
+    let left = detect(text);
+    // Not as it is written, but as it is read: full-width letters, invisible characters, one level of base64. Also where
+    // something was found: what hides may stand beside what does not.
+    if (NOT_ASCII.test(left)) {
+      const plain = plainForm(left);
+      const found = plain === left ? plain : detect(plain);
+      if (found !== plain) left = found;
     }
-    return this.#base64(text, possible);
+    return this.#base64(left, possible);
   }
 
   #base64(text: string, possible: readonly ActiveDetector[]): string {

@@ -109,6 +109,8 @@ describe('a detector', () => {
       { a: 'https://x.[email]?k=1' },
     ],
     ['base64url', { a: Buffer.from(`~~?>${email}`).toString('base64url') }, { a: '[email]' }],
+    ['base64 beside a plain one', { a: `${email} ${Buffer.from(email).toString('base64')}` }, { a: '[email] [email]' }],
+    ['full-width letters beside a plain one', { a: `${email} ann＠example．com` }, { a: '[email] [email]' }],
   ] as [string, JsonObject, JsonObject][])('sees through %s', (_name, value, left) => {
     expect(masked(value, mask('email'))).toEqual(left);
   });
