@@ -105,7 +105,7 @@ export function createBroker(ports: Ports): RunningBroker {
       try {
         answered = await approveCall(ports, ask, call, present);
       } catch (error) {
-        return record.unlogged(error);
+        return record.failed(error);
       }
       watch.lap('approve');
       if (answered.kind === 'wait') return record.waiting(answered.state);
@@ -115,6 +115,9 @@ export function createBroker(ports: Ports): RunningBroker {
       if (ports.policies() !== policies) return passTheDoors(call, invocation, watch);
       const again = decide(policies, { ...request, now: clock.now() });
       if (again.effect === 'deny') return record.refused(denial(again), again);
+      // By now a rule asks that did not then: whom it names has not said yes.
+      const asksMore = again.effect === 'require_approval' && again.rules.some((id) => !decision.rules.includes(id));
+      if (asksMore) return passTheDoors(call, invocation, watch);
       permit = answered.permit;
       use = answered.use;
     }

@@ -129,6 +129,13 @@ export class CallRecord {
     return { kind: 'wait', invocation: this.#invocation.id, state, delivered: () => undefined };
   }
 
+  /** The broker itself failed before the call ran. */
+  async failed(error: unknown): Promise<Reply> {
+    if (error instanceof StoreError) return this.unlogged(error);
+    this.#ports.logger.error({ err: error, invocation: this.#invocation.id }, 'the broker failed in a call');
+    return this.refused(refuse('internal', { detail: reasonOf(error) }));
+  }
+
   /** Nothing could be written, so nothing happens. */
   unlogged(error: unknown): Reply {
     return this.#refusal(refuse('log_unavailable', { detail: reasonOf(error) }));
