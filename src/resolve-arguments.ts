@@ -15,12 +15,12 @@ export async function resolveArguments(
 ): Promise<{ readonly resolved: JsonObject } | { readonly refusal: Refusal }> {
   if (tool.validateResolved === undefined) return { resolved: args };
   const tokens = new Set<string>();
-  replaced(args, tool.inputSchema, (token) => {
-    tokens.add(token);
-    return token;
-  });
-  if (tokens.size === 0) return { resolved: args };
   try {
+    replaced(args, tool.inputSchema, (token) => {
+      tokens.add(token);
+      return token;
+    });
+    if (tokens.size === 0) return { resolved: args };
     const values = await bounded(vault.resolve(principal.key, [...tokens]));
     const resolved = replaced(args, tool.inputSchema, (token) => {
       const value = values.get(token);
@@ -38,11 +38,14 @@ export async function resolveArguments(
   }
 }
 
-/** The value with each token that its schema accepts replaced. */
+/** The value with each token replaced where the schema accepts tokens. Throws TokenError for one of another class. */
 function replaced(value: Json, schema: JsonSchema | undefined, by: (token: string) => string): Json {
   if (typeof value === 'string') {
-    const tokenClass = classOfToken(value);
-    return tokenClass !== undefined && acceptedClasses(schema).includes(tokenClass) ? by(value) : value;
+    const accepted = acceptedClasses(schema);
+    const tokenClass = accepted.length === 0 ? undefined : classOfToken(value);
+    if (tokenClass === undefined) return value;
+    if (!accepted.includes(tokenClass)) throw new TokenError('unfit_value_token');
+    return by(value);
   }
   if (Array.isArray(value)) {
     const items = part(schema, 'items');

@@ -26,7 +26,7 @@ export interface IssuedTokens extends TokenIssuer {
 
 /** A token could not be turned back. `code` is for the caller; no message holds a value. */
 export class TokenError extends Error {
-  readonly code: 'unknown_value_token' | 'expired_value_token';
+  readonly code: 'unknown_value_token' | 'expired_value_token' | 'unfit_value_token';
 
   constructor(code: TokenError['code']) {
     super(code);

@@ -4,6 +4,7 @@ import type { AnySchemaObject, DefinedError } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { JsonObject, JsonSchema } from '../core/json.ts';
+import { classOfToken, tokenArguments } from '../core/value-token.ts';
 
 /** One mistake is often the cause of several texts; more than these help nobody. */
 const MAX_TEXTS = 10;
@@ -27,8 +28,30 @@ export function argumentValidators(): (schema: JsonSchema) => Validate {
   addFormats.default(ajv);
   return (schema) => {
     const fits = ajv.compile(schema as AnySchemaObject);
-    return (args) => (fits(args) ? [] : [...new Set((fits.errors as DefinedError[]).map(words))].slice(0, MAX_TEXTS));
+    return (args) => {
+      if (!fits(args)) return texts(fits.errors as DefinedError[]);
+      return foreignTokens(args, schema);
+    };
   };
+}
+
+function texts(errors: readonly DefinedError[]): string[] {
+  const said = errors.filter((error) => !isAboutTokens(error));
+  return [...new Set((said.length > 0 ? said : errors).map(words))].slice(0, MAX_TEXTS);
+}
+
+/** Where an argument may be a token, what its value must fit is told, not what tokens look like. */
+function isAboutTokens({ keyword, schemaPath }: DefinedError): boolean {
+  return schemaPath.endsWith('/anyOf') ? keyword === 'anyOf' : schemaPath.endsWith('/anyOf/1/pattern');
+}
+
+/** A token of a class that the argument does not accept would reach the backend as it is. */
+function foreignTokens(args: JsonObject, schema: JsonSchema): string[] {
+  return [...tokenArguments(schema)].flatMap(([name, classes]) => {
+    const given = classOfToken(args[name]);
+    if (given === undefined || classes.includes(given)) return [];
+    return [`${name}: this is a token of class ${given}, and ${classes.join(' or ')} is expected`];
+  });
 }
 
 function words(error: DefinedError): string {

@@ -3,11 +3,12 @@ import type { CelInput } from '@bufbuild/cel';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { isJsonObject, type Json, type JsonSchema } from '../core/json.ts';
 import type { DecisionRequest } from '../core/policy.ts';
+import { classOfToken, tokenArguments } from '../core/value-token.ts';
 
 /** What a condition may name. Each is made when an expression first asks for it. */
 export type Bindings = Readonly<Record<(typeof VARIABLES)[number], CelInput>>;
 
-export const VARIABLES = ['args', 'principal', 'tool', 'session', 'now'] as const;
+export const VARIABLES = ['args', 'tokens', 'principal', 'tool', 'session', 'now'] as const;
 
 /** Keys of `principal`, `tool` and `session`; `claims` is as the token has it. */
 export const FIELDS: Readonly<Record<string, readonly string[]>> = {
@@ -20,6 +21,12 @@ export function bindings({ arguments: args, principal, tool, session, now }: Dec
   return {
     get args() {
       return once(this, 'args', toCel(args, tool.inputSchema));
+    },
+    get tokens() {
+      const classes = [...tokenArguments(tool.inputSchema).keys()].map(
+        (name) => [name, classOfToken(args[name]) ?? ''] as const,
+      );
+      return once(this, 'tokens', new Map(classes));
     },
     get principal() {
       const { issuer, subject, actor, groups, scopes, claims } = principal;

@@ -9,7 +9,7 @@ import { type CompiledBackend, definitionHash } from './compile-backends.ts';
 import { readMasks } from './compile-masks.ts';
 import type { Declared } from './declared-files.ts';
 import { type ToolDeclaration, toolSchema } from './file-schema.ts';
-import { objectSchema } from './input-schema.ts';
+import { acceptsTokens, objectSchema, withoutTokens } from './input-schema.ts';
 import { parseAnyway, splitKeys } from './own-keys.ts';
 import { findReferences } from './references.ts';
 import type { JsonObject, JsonSchema } from '../core/json.ts';
@@ -74,7 +74,7 @@ export function compileTool(
 
 function assemble(
   compiled: CompiledTool,
-  { title, description, readOnly, destructive, idempotent, limits }: ToolDeclaration,
+  { title, description, input, readOnly, destructive, idempotent, limits }: ToolDeclaration,
   written: Declared,
   backend: CompiledBackend,
   masks: MaskCompiler,
@@ -92,6 +92,7 @@ function assemble(
     annotations: { readOnly, destructive, idempotent },
     timeoutMs: limits.timeout,
     validate: validator(compiled.inputSchema),
+    ...(acceptsTokens(input) ? { validateResolved: validator(objectSchema(withoutTokens(input))) } : {}),
     mask: masks.compile(declaredMasks),
     maskArguments: (args: JsonObject) => args,
     call: backend.sound ? (call) => compiled.call(call) : refuseCall,

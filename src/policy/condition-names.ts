@@ -2,6 +2,7 @@
 import { didYouMean } from '../core/nearest.ts';
 import { isJsonObject, type JsonSchema } from '../core/json.ts';
 import { FIELDS, itemsOf, propertyOf, VARIABLES } from './cel-values.ts';
+import { tokenArguments } from '../core/value-token.ts';
 import { environment, type Expression } from './condition.ts';
 
 /** Reports at a part of the expression. */
@@ -85,6 +86,7 @@ export function checkNames(expression: Expression, tool: string, input: JsonSche
   const name = (id: bigint, named: string, scope: Scope): Value | undefined => {
     if (scope.locals.has(named)) return scope.locals.get(named);
     if (named === 'args') return { path: 'args', schema: input };
+    if (named === 'tokens') return { path: 'tokens', schema: tokensSchema(input) };
     if (named in FIELDS) return { path: named, schema: undefined };
     const known = [...VARIABLES, ...TYPES];
     if (!known.includes(named))
@@ -111,7 +113,11 @@ export function checkNames(expression: Expression, tool: string, input: JsonSche
     if (schema === undefined) {
       const known = Object.keys((of.schema?.['properties'] ?? {}) as object);
       const what =
-        of.path === 'args' ? `${tool} has no argument "${field}"` : `${of.path} of ${tool} has no "${field}"`;
+        of.path === 'args'
+          ? `${tool} has no argument "${field}"`
+          : of.path === 'tokens'
+            ? `${tool} has no argument "${field}" that accepts tokens`
+            : `${of.path} of ${tool} has no "${field}"`;
       report(id, what, didYouMean(field, known) ?? (known.length > 0 ? `it has ${known.join(', ')}` : 'it has none'));
       return undefined;
     }
@@ -201,6 +207,13 @@ export function constantText(part: Expression | undefined): string | undefined {
   if (part?.exprKind.case !== 'constExpr') return undefined;
   const { constantKind } = part.exprKind.value;
   return constantKind.case === 'stringValue' ? constantKind.value : undefined;
+}
+
+/** `tokens`: the class of the token that an argument is, or "", for each argument that may be one. */
+function tokensSchema(input: JsonSchema): JsonSchema {
+  const names = [...tokenArguments(input).keys()];
+  const properties = Object.fromEntries(names.map((name) => [name, { type: 'string' }]));
+  return { type: 'object', properties, required: names, additionalProperties: false };
 }
 
 function isList(schema: JsonSchema | undefined): boolean {

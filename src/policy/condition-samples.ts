@@ -60,7 +60,7 @@ function typeHint(message: string): string | undefined {
 /** Whether it looks at what only a call can tell. */
 function dependsOnCall(part: Expression): boolean {
   return [...parts(part)].some(
-    ({ exprKind }) => exprKind.case === 'identExpr' && ['args', 'principal'].includes(exprKind.value.name),
+    ({ exprKind }) => exprKind.case === 'identExpr' && ['args', 'tokens', 'principal'].includes(exprKind.value.name),
   );
 }
 

@@ -102,7 +102,7 @@ export const ruleSchema = z.strictObject({
   effect: z.enum(['allow', 'require_approval', 'deny']).describe('Deny beats require_approval beats allow.'),
   principals: principalsSchema.optional().describe('Whom it concerns; left out: everybody who has signed in.'),
   tools: some.describe('Which tools it concerns; "*" is every tool.'),
-  when: words.optional().describe('A CEL condition over args, principal, tool, session and now.'),
+  when: words.optional().describe('A CEL condition over args, tokens, principal, tool, session and now.'),
   message: words.max(500).optional().describe('What the agent is told when this rule stops a call.'),
   approval: approvalSchema.optional().describe('Whom to ask; for `require_approval`, and only there.'),
   grant: grantSchema.optional().describe('What the approver may give in the place of one call: the same principal, in the same session, may call the tool again without asking.'),

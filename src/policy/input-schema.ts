@@ -2,6 +2,7 @@
 import { RE2JS } from '@bufbuild/re2';
 import { z } from 'zod';
 import type { JsonObject, JsonSchema } from '../core/json.ts';
+import { ACCEPTS_TOKENS, TOKEN_CLASS, tokenPattern } from '../core/value-token.ts';
 
 /** Formats that ajv-formats checks. */
 const FORMATS = ['date', 'time', 'date-time', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uri', 'uuid'] as const;
@@ -31,6 +32,11 @@ export const inputProperty = z.discriminatedUnion(
       minLength: length.optional(),
       maxLength: length.optional(),
       examples: z.array(z.string()).optional(),
+      accepts: z
+        .array(z.string().regex(TOKEN_CLASS, 'expected a class of tokens: lower-case letters, digits and dashes'))
+        .min(1)
+        .optional()
+        .describe('Classes of tokens that it may be, too: the backend gets the value that the token stands for.'),
     }),
     z.strictObject({ type: z.literal(['integer', 'number']), ...common, ...numeric() }),
     z.strictObject({ type: z.literal('boolean'), ...common }),
@@ -50,6 +56,8 @@ export const inputProperty = z.discriminatedUnion(
 export interface InputProperty {
   readonly type: string;
   readonly optional?: boolean | undefined;
+  readonly description?: string | undefined;
+  readonly accepts?: readonly string[] | undefined;
   readonly items?: InputProperty;
   readonly properties?: Readonly<Record<string, InputProperty>>;
 }
@@ -75,8 +83,29 @@ function isPattern(text: string): boolean {
   }
 }
 
+type InputProperties = Readonly<Record<string, InputProperty>>;
+
+/** Whether some argument, or a part of one, may be a token. */
+export function acceptsTokens(properties: InputProperties): boolean {
+  const accepting = (part: InputProperty): boolean =>
+    part.accepts !== undefined ||
+    (part.items !== undefined && accepting(part.items)) ||
+    Object.values(part.properties ?? {}).some(accepting);
+  return Object.values(properties).some(accepting);
+}
+
+/** The same arguments as values alone: what must hold once tokens have been turned back. */
+export function withoutTokens(properties: InputProperties): InputProperties {
+  const plain = ({ accepts: _, ...part }: InputProperty): InputProperty => ({
+    ...part,
+    ...(part.items === undefined ? {} : { items: plain(part.items) }),
+    ...(part.properties === undefined ? {} : { properties: withoutTokens(part.properties) }),
+  });
+  return Object.fromEntries(Object.entries(properties).map(([name, part]) => [name, plain(part)]));
+}
+
 /** The schema of one object: every property required unless it says otherwise, and no others. */
-export function objectSchema(properties: Readonly<Record<string, InputProperty>>): JsonSchema {
+export function objectSchema(properties: InputProperties): JsonSchema {
   const required = Object.keys(properties).filter((name) => properties[name]?.optional !== true);
   return {
     type: 'object',
@@ -86,10 +115,22 @@ export function objectSchema(properties: Readonly<Record<string, InputProperty>>
   };
 }
 
-function propertySchema({ optional: _, items, properties, ...rest }: InputProperty): JsonSchema {
+function propertySchema({ optional: _, accepts, items, properties, ...rest }: InputProperty): JsonSchema {
+  if (accepts !== undefined) return valueOrToken(rest, accepts);
   return {
     ...(rest as JsonObject),
     ...(items === undefined ? {} : { items: propertySchema(items) }),
     ...(properties === undefined ? {} : objectSchema(properties)),
+  };
+}
+
+/** What the value must fit holds for values alone, so that a token need not look like an address. */
+function valueOrToken({ type, description, ...value }: InputProperty, classes: readonly string[]): JsonSchema {
+  const said = `May be a token (${classes.map((one) => `tok_${one}_…`).join(', ')}) from an earlier answer: pass it on as it is.`;
+  return {
+    type,
+    description: description === undefined ? said : `${description} ${said}`,
+    anyOf: [value as JsonObject, { pattern: tokenPattern(classes) }],
+    [ACCEPTS_TOKENS]: classes,
   };
 }
