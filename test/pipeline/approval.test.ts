@@ -173,6 +173,25 @@ describe('a call that needs approval', () => {
     expect(pipeline.backendCalls).toHaveLength(0);
   });
 
+  test('asks those, too, whom another rule names by the time the first have said yes', async () => {
+    let late = false;
+    const nightWatch = rule('require_approval', {
+      id: 'at-night',
+      approval: { ...requirement, rule: 'at-night', approvers: { groups: ['security'], people: [] } },
+      when: () => late,
+    });
+    await using pipeline = await start({ rules: [asks, nightWatch] });
+    const replying = pipeline.broker.invoke(pipeline.call());
+    const { id } = await pending(pipeline);
+    late = true;
+    await approve(pipeline, id);
+    const second = await pending(pipeline);
+    expect(second.requirements.map((one) => one.rule)).toEqual(['test-require_approval', 'at-night']);
+    expect(pipeline.backendCalls).toHaveLength(0);
+    await deny(pipeline, second.id);
+    expect(await replying).toMatchObject({ refusal: { code: 'approval_denied' } });
+  });
+
   test('is refused where its principal has twenty that wait already', async () => {
     await using pipeline = await start();
     const gone = new AbortController();
