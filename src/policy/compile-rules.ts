@@ -164,7 +164,7 @@ function toolsOf(written: unknown, { toolNames, incomplete }: Surroundings, repo
 }
 
 function checkIssuers(
-  { principals }: RuleDeclaration,
+  { effect, principals }: RuleDeclaration,
   issuers: readonly NamedIssuer[] | undefined,
   report: Report,
 ): void {
@@ -177,6 +177,17 @@ function checkIssuers(
     report.error({ path: ['principals', 'issuers', index] }, `unknown issuer "${given}"`, hint);
   }
   if (issuers.length < 2) return;
+  // A deny that means anybody of that name is the careful one; anything else would let one issuer speak for another.
+  if (effect !== 'deny' && principals?.issuers === undefined) {
+    for (const key of ['subjects', 'agents', 'claims'] as const) {
+      if (principals?.[key] === undefined) continue;
+      report.error(
+        { path: ['principals', key], atKey: true },
+        `with more than one issuer, ${key} must say whose they are: each issuer names its own`,
+        `add issuers: [${names.join(', ')}], or those of them that you mean`,
+      );
+    }
+  }
   for (const [index, group] of (principals?.groups ?? []).entries()) {
     const [issuer = '', bare] = group.split(/:(.*)/s);
     if (bare !== undefined && names.includes(issuer)) continue;

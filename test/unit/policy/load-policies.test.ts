@@ -450,6 +450,21 @@ describe('with more than one issuer', () => {
       'shop.yaml:19:82: error: unknown issuer "entro" (did you mean "entra"?)',
     ]);
   });
+
+  it.each(['subjects: [ann]', 'agents: [bot]', 'claims: { team: [blue] }'])(
+    '%s must say whose they are',
+    async (who) => {
+      directory.write('shop.yaml', SOUND.replace('groups: [support]', who));
+      const key = who.slice(0, who.indexOf(':'));
+      expect(await directory.problems({ issuers })).toEqual([
+        expect.stringContaining(`error: with more than one issuer, ${key} must say whose they are`),
+      ]);
+      directory.write('shop.yaml', SOUND.replace('groups: [support]', `${who}, issuers: [okta]`));
+      expect(await directory.problems({ issuers })).toEqual([]);
+      directory.write('shop.yaml', SOUND.replace('groups: [support]', who).replace('effect: allow', 'effect: deny'));
+      expect((await directory.load({ issuers })).policies).toBeDefined();
+    },
+  );
 });
 
 describe('examining', () => {
