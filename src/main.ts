@@ -11,6 +11,11 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   stdio: async () => (await import('./cli/stdio.ts')).stdioCommand(),
   check: async () => (await import('./cli/check.ts')).checkCommand(),
   explain: async () => (await import('./cli/explain.ts')).explainCommand(),
+  store: async () => (await import('./cli/store.ts')).storeCommand(),
+  approvals: async () => (await import('./cli/approvals.ts')).approvalsCommand(),
+  login: async () => (await import('./cli/login.ts')).loginCommand(),
+  logout: async () => (await import('./cli/login.ts')).logoutCommand(),
+  whoami: async () => (await import('./cli/login.ts')).whoamiCommand(),
   log: async () => (await import('./cli/log.ts')).logCommand(),
 };
 

@@ -1,0 +1,74 @@
+// Approvals in words, for a terminal. Pure; what is returned may be printed as it is.
+import pc from 'picocolors';
+import type { z } from 'zod';
+import type { ApprovalState } from '../core/approval.ts';
+import { printable } from '../core/printable.ts';
+import type { approvalSchema, openedSchema } from '../http-api-schema.ts';
+
+export type ListedApproval = z.output<typeof approvalSchema>;
+export type ShownApproval = z.output<typeof openedSchema>;
+
+const LOOKS: Record<ApprovalState, (text: string) => string> = {
+  pending: pc.yellow,
+  approved: pc.green,
+  used: pc.green,
+  denied: pc.red,
+  expired: pc.dim,
+  cancelled: pc.dim,
+};
+
+/** One line: id, state, tool, for whom, and what it still needs. */
+export function approvalLine(approval: ListedApproval, now: number): string {
+  const { id, state, tool, needs, mayApprove } = approval;
+  const open = state === 'pending' || state === 'approved';
+  const wants = open ? `  ${pc.dim(`needs ${printable(needs)}, ${left(approval.expiresAt, now)} left`)}` : '';
+  const yours = state === 'pending' && mayApprove ? `  ${pc.bold('waits for you')}` : '';
+  return `${id}  ${LOOKS[state](state.padEnd(9))}  ${printable(tool)}  ${callerOf(approval)}${wants}${yours}\n`;
+}
+
+/** Everything there is to know before one decides. Arguments are JSON, so that `"1"` and `1` are told apart. */
+export function approvalStory(approval: ShownApproval, now: number): string {
+  const { state, reviews } = approval;
+  const open = state === 'pending' || state === 'approved';
+  const lines = [
+    `${pc.bold(printable(approval.tool))} on ${printable(approval.backend)}  ${LOOKS[state](state)}`,
+    row('id', approval.id),
+    row('for', callerOf(approval)),
+    row('rules', approval.requirements.map(({ rule }) => rule).join(', ')),
+    ...(open
+      ? [row('needs', approval.needs), row('until', `${approval.expiresAt} (${left(approval.expiresAt, now)})`)]
+      : []),
+    row('digest', approval.digest),
+    row('page', approval.page),
+    ...(approval.justification === undefined ? [] : [row('because', approval.justification)]),
+    '',
+    ...argumentsOf(approval),
+    ...reviews.map(({ person, verdict, reason, at }) => {
+      const said = verdict === 'approve' ? pc.green('approved') : pc.red('denied');
+      return `${printable(person.name)} ${said} ${pc.dim(at)}${reason === undefined ? '' : `: ${printable(reason)}`}`;
+    }),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function argumentsOf({ arguments: shown, withheld }: ShownApproval): string[] {
+  if (shown === null) return [pc.red(`The arguments cannot be shown. ${printable(withheld ?? '')}`), ''];
+  const entries = Object.entries(shown);
+  if (entries.length === 0) return [pc.dim('This tool takes no arguments.'), ''];
+  return [...entries.map(([name, value]) => `  ${printable(name)}: ${printable(JSON.stringify(value))}`), ''];
+}
+
+function callerOf({ principal: { subject, actor } }: ListedApproval): string {
+  return printable(subject === actor ? subject : `${subject} via ${actor}`);
+}
+
+function row(name: string, value: string): string {
+  return `${pc.dim(name.padEnd(8))} ${printable(value)}`;
+}
+
+/** `50 s`, `14 min`, `3 h`. */
+function left(until: string, now: number): string {
+  const s = Math.max(0, Math.round((Date.parse(until) - now) / 1000));
+  if (s < 60) return `${s} s`;
+  return s < 3_600 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3_600)} h`;
+}
