@@ -26,8 +26,8 @@ export function exportCommand(): Command {
     .option('--session <id>', 'with html: which session')
     .option('--out <file>', 'where to write it; else to stdout')
     .action(async (options: ExportOptions) => {
-      using place = await openPlace(options);
-      place.reader.hold();
+      await using place = await openPlace(options);
+      await place.reader.hold();
       const chunks = options.format === 'html' ? page(place, options.session) : lines(place);
       const target = options.out === undefined ? process.stdout : createWriteStream(options.out, { mode: 0o600 });
       await pipeline(Readable.from(chunks), target, { end: options.out !== undefined });

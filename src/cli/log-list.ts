@@ -24,12 +24,12 @@ export function listCommand(): Command {
     .option('-f, --follow', 'go on with what is written from now on, until interrupted')
     .option('--json', 'one entry a line, as it was written')
     .action(async (options: ListOptions) => {
-      using place = await openPlace(options);
-      const { limit, json, follow, data: _, ...filter } = options;
-      const entries = await place.source.entries(filter, limit, 'newest');
+      await using place = await openPlace(options);
+      const { limit, json, follow } = options;
+      const entries = await place.source.entries(options, limit, 'newest');
       for (const entry of entries) process.stdout.write(`${json ? entry.text : line(entry)}\n`);
       if (entries.length === 0 && !json && !follow) process.stderr.write('No entry matches.\n');
-      if (follow) await keepListing(place, filter, entries.at(-1)?.seq, json);
+      if (follow) await keepListing(place, options, entries.at(-1)?.seq, json);
     });
 }
 

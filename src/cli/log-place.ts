@@ -1,23 +1,27 @@
-// Where the reading commands find the log: the store of a data directory, opened read-only.
+// Where the reading commands find the log: the embedded store or a shared one, opened read-only.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { loadConfig } from '../config.ts';
 import { StoreError } from '../core/errors.ts';
 import type { KeyRing } from '../core/keys.ts';
 import type { LogSource } from '../core/log-source.ts';
 import { parseVerifier, verifierOf } from '../log/signed-note.ts';
 import type { Verifier } from '../log/signed-note.ts';
 import { KeyFileError, readCheckpointKeys, readPayloadKeys } from '../store/keys.ts';
+import { openPostgresReader } from '../store/postgres-reader.ts';
 import { storeLogSource } from '../store/log-source.ts';
 import { openSqliteReader } from '../store/sqlite-reader.ts';
-import type { StoreReader } from '../store/sqlite-reader.ts';
+import type { StoreReader } from '../store/store-reader.ts';
 import { UsageError } from './terminal.ts';
 
 export interface PlaceOptions {
-  readonly data: string;
+  readonly data?: string;
+  readonly store?: string;
+  readonly config?: string;
 }
 
-export interface LogPlace extends Disposable {
+export interface LogPlace extends AsyncDisposable {
   readonly reader: StoreReader;
   readonly source: LogSource;
   /** Undefined where the payload key is not at hand: payloads then stay closed. */
@@ -25,36 +29,54 @@ export interface LogPlace extends Disposable {
 }
 
 export function withPlace(command: Command): Command {
-  return command.option('--data <dir>', 'directory of the store and its keys', '.sallyport');
+  return command
+    .option('--data <dir>', 'directory of the keys and of the embedded store (default: ".sallyport")')
+    .option('--store <url>', 'Postgres that holds the store, with a login that may read it')
+    .option('--config <file>', 'take both from this configuration');
+}
+
+/** What the options say, or the configuration they name. */
+function placeOf({ data, store, config: file }: PlaceOptions): { readonly data: string; readonly store?: string } {
+  const config = file === undefined ? undefined : loadConfig({ file, env: process.env });
+  const url = store ?? (data === undefined ? config?.store?.reveal() : undefined);
+  return { data: data ?? config?.dataDirectory ?? '.sallyport', ...(url === undefined ? {} : { store: url }) };
 }
 
 /** Throws UsageError where there is no store, or its keys must not be used. */
-export async function openPlace({ data }: PlaceOptions): Promise<LogPlace> {
-  const payloadKeys = await payloadKeysOf(data);
+export async function openPlace(options: PlaceOptions): Promise<LogPlace> {
+  const payloadKeys = await payloadKeysOf(options);
+  const { data, store } = placeOf(options);
   try {
-    const reader = openSqliteReader(join(data, 'sallyport.db'));
-    return { reader, source: storeLogSource(reader), payloadKeys, [Symbol.dispose]: () => reader[Symbol.dispose]() };
+    const reader = store === undefined ? openSqliteReader(join(data, 'sallyport.db')) : await openPostgresReader(store);
+    return {
+      reader,
+      source: storeLogSource(reader),
+      payloadKeys,
+      [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+    };
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    throw new UsageError(error.message, 'Name the directory of the broker with --data, or start it once to make one.');
+    const hint = 'Name the directory of the broker with --data, or its database with --store.';
+    throw new UsageError(error.message, hint);
   }
 }
 
-export async function payloadKeysOf(data: string): Promise<KeyRing | undefined> {
-  return usable(readPayloadKeys(join(data, 'keys')));
+export async function payloadKeysOf(options: PlaceOptions): Promise<KeyRing | undefined> {
+  return usable(readPayloadKeys(join(placeOf(options).data, 'keys')));
 }
 
-/** The public keys that checkpoints are checked with: those given, else those of the data directory. */
+/** The public keys that checkpoints are checked with: those given, else those of the place. */
 export async function verifiersFor(
   origin: string,
-  data: string,
+  options: PlaceOptions,
   given: readonly string[],
 ): Promise<readonly Verifier[]> {
   if (given.length > 0) return Promise.all(given.map(readVerifier));
-  const keys = await usable(readCheckpointKeys(join(data, 'keys')));
+  const directory = join(placeOf(options).data, 'keys');
+  const keys = await usable(readCheckpointKeys(directory));
   if (keys === undefined) {
     throw new UsageError(
-      `there is no ${join(data, 'keys', 'checkpoint.key')} to check signatures with`,
+      `there is no ${join(directory, 'checkpoint.key')} to check signatures with`,
       'Give the public key with --key: where the broker runs, `sallyport log key` prints it.',
     );
   }

@@ -16,8 +16,8 @@ export function proveCommand(): Command {
     .argument('<seq>', 'number of the entry', wholeNumber)
     .option('--out <file>', 'where to write it; else to stdout')
     .action(async (seq: number, options: PlaceOptions & { out?: string }) => {
-      using place = await openPlace(options);
-      place.reader.hold();
+      await using place = await openPlace(options);
+      await place.reader.hold();
       const tree = readLogTree(place.reader);
       const [entry] = await place.source.entries({ afterSeq: seq - 1 }, 1);
       const latest = await tree.latest();
@@ -36,11 +36,11 @@ export function keyCommand(): Command {
   return withPlace(new Command('key'))
     .description('print the public key of the log, newest first, for `log verify --key`')
     .action(async (options: PlaceOptions) => {
-      using place = await openPlace(options);
+      await using place = await openPlace(options);
       const origin = await readLogTree(place.reader).origin();
       if (origin === '')
         throw new UsageError('the log has signed nothing yet', 'Start the broker once: it names the log.');
-      const verifiers = await verifiersFor(origin, options.data, []);
+      const verifiers = await verifiersFor(origin, options, []);
       process.stdout.write(verifiers.map((verifier) => `${formatVerifier(verifier)}\n`).join(''));
     });
 }

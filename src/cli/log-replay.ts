@@ -15,7 +15,7 @@ export function replayCommand(): Command {
     .argument('<session>', 'id of the session')
     .option('--speed <factor>', 'how much faster than it happened; 0 for no pauses', factor, 0)
     .action(async (session: string, options: PlaceOptions & { speed: number }) => {
-      using place = await openPlace(options);
+      await using place = await openPlace(options);
       let first: JsonObject | undefined;
       let before = 0;
       for await (const entry of allEntries(place, { session })) {

@@ -23,7 +23,7 @@ export function showCommand(): Command {
     .argument('<id>', 'id of an invocation, or number of an entry')
     .option('--json', 'entries and payloads as JSON')
     .action(async (id: string, options: ShowOptions) => {
-      using place = await openPlace(options);
+      await using place = await openPlace(options);
       const steps = await Promise.all((await find(place, id)).map((entry) => stepOf(place, entry)));
       if (options.json) process.stdout.write(`${JSON.stringify(steps.map(asJson), null, 2)}\n`);
       else process.stdout.write(await story(place, steps));

@@ -45,7 +45,7 @@ async function verifyStore(options: VerifyOptions): Promise<number> {
       note: await readGiven('--checkpoint', file),
     })),
   );
-  const verifiers = await verifiersFor(await copy.origin(), options.data, options.key);
+  const verifiers = await verifiersFor(await copy.origin(), options, options.key);
   const checks = { verifiers, kept, payloadKeys, now: Date.now(), progress };
   let verification: Verification;
   try {
@@ -61,23 +61,25 @@ async function verifyStore(options: VerifyOptions): Promise<number> {
 }
 
 /** The store, held still while it is read; or an exported file. */
-async function openCopy({ data, copy }: VerifyOptions, opened: AsyncDisposableStack) {
+async function openCopy(options: VerifyOptions, opened: AsyncDisposableStack) {
+  const { copy } = options;
   if (copy === undefined) {
-    const place = opened.use(await openPlace({ data }));
-    place.reader.hold();
+    const place = opened.use(await openPlace(options));
+    await place.reader.hold();
     return { copy: storeLogCopy(place.reader), payloadKeys: place.payloadKeys };
   }
   try {
-    return { copy: await openExport(copy), payloadKeys: await payloadKeysOf(data) };
+    return { copy: await openExport(copy), payloadKeys: await payloadKeysOf(options) };
   } catch (error) {
     throw new UsageError(`--copy ${copy}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-async function checkProof({ data, key, json }: VerifyOptions, file: string): Promise<number> {
+async function checkProof(options: VerifyOptions, file: string): Promise<number> {
+  const { key, json } = options;
   const proof = await readGiven('--proof', file);
   const origin = /\n\n(\S+)\n/.exec(proof)?.[1] ?? '';
-  const verifiers = await verifiersFor(origin, data, key);
+  const verifiers = await verifiersFor(origin, options, key);
   try {
     const { seq, body, checkpoint } = verifyProof(proof, verifiers);
     const text = JSON.stringify(body);

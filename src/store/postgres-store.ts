@@ -12,6 +12,7 @@ import { SCHEMA_VERSION, newerSchemaMessage } from './migrations.ts';
 import { commitBatch, numbered } from './postgres-batch.ts';
 import type { ChangeFate, PreparedChange } from './postgres-batch.ts';
 import { SCHEMA, schemaVersion } from './postgres-schema.ts';
+import { describePostgresError, postgresTypes } from './postgres-wire.ts';
 import { monotonicMs } from './sqlite-protocol.ts';
 
 const MAX_BATCH = 512;
@@ -33,7 +34,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     return store;
   } catch (error) {
     await store[Symbol.asyncDispose]();
-    throw error instanceof StoreError ? error : new StoreError(describe(error), error);
+    throw error instanceof StoreError ? error : new StoreError(describePostgresError(error), error);
   }
 }
 
@@ -119,7 +120,7 @@ class PostgresStore implements Store {
       const { rows } = await this.#readers.query(numbered(sql), [...parameters]);
       return rows as Row[];
     } catch (error) {
-      throw new StoreError(describe(error), error);
+      throw new StoreError(describePostgresError(error), error);
     }
   }
 
@@ -143,8 +144,8 @@ class PostgresStore implements Store {
         this.#settle(batch, await this.#write(batch, deadline - monotonicMs()));
         this.#problem = undefined;
       } catch (error) {
-        this.#problem = describe(error);
-        for (const change of batch) change.reject(new StoreError(describe(error), error));
+        this.#problem = describePostgresError(error);
+        for (const change of batch) change.reject(new StoreError(describePostgresError(error), error));
       }
       for (const { bytes } of batch) this.#queuedBytes -= bytes;
     }
@@ -155,7 +156,7 @@ class PostgresStore implements Store {
     batch.forEach((change, index) => {
       const fate = fates[index];
       if (fate instanceof Conflict) change.reject(fate);
-      else if (fate instanceof Error) change.reject(new StoreError(describe(fate), fate));
+      else if (fate instanceof Error) change.reject(new StoreError(describePostgresError(fate), fate));
       else change.resolve(fate ?? []);
     });
   }
@@ -197,9 +198,6 @@ class PostgresStore implements Store {
 }
 
 function pool(url: string, max: number): pg.Pool {
-  const types = new pg.TypeOverrides();
-  // None of our numbers comes near 2^53.
-  types.setTypeParser(pg.types.builtins.INT8, Number);
   const made = new pg.Pool({
     connectionString: url,
     max,
@@ -207,14 +205,9 @@ function pool(url: string, max: number): pg.Pool {
     connectionTimeoutMillis: LOG_DEADLINE_MS,
     // The server gives up before the caller does, so that "nothing was kept" stays true.
     options: `-c search_path=${SCHEMA} -c statement_timeout=${LOG_DEADLINE_MS - SERVER_MARGIN_MS} -c synchronous_commit=on`,
-    types,
+    types: postgresTypes(),
   });
   // A connection lost while idle is replaced at the next query.
   made.on('error', () => undefined);
   return made;
-}
-
-function describe(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(describe).join('; ');
-  return error instanceof Error ? error.message : String(error);
 }

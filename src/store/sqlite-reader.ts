@@ -1,17 +1,13 @@
-// A SQLite store opened for reading alone: for commands, which need no running broker and must change nothing.
+// A SQLite store opened for reading alone.
 import { existsSync } from 'node:fs';
 import { StoreError } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { describeError } from './sqlite-errors.ts';
-
-export interface StoreReader extends Pick<Store, 'query'>, Disposable {
-  /** From here on everything is read as it is at this moment, whatever is written meanwhile. */
-  hold(): void;
-}
+import type { StoreReader } from './store-reader.ts';
 
 /** Throws StoreError where there is no store, or it cannot be read. */
-export function openSqliteReader(file: string): StoreReader {
+export function openSqliteReader(file: string): StoreReader & Disposable {
   if (!existsSync(file)) throw new StoreError(`there is no store at ${file}`);
   let connection: SqliteConnection;
   try {
@@ -27,10 +23,11 @@ export function openSqliteReader(file: string): StoreReader {
         throw new StoreError(describeError(error), error);
       }
     },
-    hold() {
+    async hold() {
       connection.exec('begin');
       connection.all({ sql: 'select 1 from migrations', parameters: [] });
     },
     [Symbol.dispose]: () => connection.close(),
+    [Symbol.asyncDispose]: async () => connection.close(),
   };
 }
