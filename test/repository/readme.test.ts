@@ -23,6 +23,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'npm test': '.ci/run',
   'npm run demo': 'test/e2e/demo.test.ts',
   'sallyport serve': 'test/e2e/serve.test.ts',
+  'sallyport login --url http://127.0.0.1:8931': 'test/e2e/people-cli.test.ts',
+  'sallyport approvals list --state pending': 'test/e2e/people-cli.test.ts',
+  'sallyport approvals approve 019ab0c2-… --reason "the goods came back"': 'test/e2e/people-cli.test.ts',
   'npm run bench': 'bench/call.ts measures, and fails nothing',
 };
 
@@ -92,7 +95,7 @@ test('the policy file of the README holds', async () => {
   }
 });
 
-test.each([[[]], [['log']]])(
+test.each([[[]], [['log']], [['approvals']]])(
   'the table of commands is that of `sallyport %j --help`',
   async (group: readonly string[]) => {
     const { output } = await sallyport([...group, '--help']);
