@@ -51,14 +51,22 @@ function problemOf(call: FollowedCall, effect: Expected['effect']): string | und
   return intent.seq < outcome.seq ? undefined : 'the outcome stands before the intent';
 }
 
+const TOKEN = /tok_email_[a-z2-7]{26}/;
+
 /** Pure. `secrets` are the raw values in the database. */
 export function checkMasks(run: AgentRun, secrets: readonly string[]): Check[] {
   const shown = run.calls.find((call) => call.tool === 'find_customer')?.shown ?? '';
+  const passedOn = run.calls.find((call) => call.tool === 'send_receipt')?.arguments ?? '';
+  const token = TOKEN.exec(shown)?.[0];
   const leaked = secrets.filter((secret) => run.seen.includes(secret) || run.said.includes(secret));
   return [
     {
       text: 'the agent saw the last four digits of a card number',
       problem: /\*{4}4242/.test(shown) ? undefined : `it saw ${shown}`,
+    },
+    {
+      text: 'the agent saw a token in the place of the e-mail address, and passed it on',
+      problem: token !== undefined && passedOn.includes(token) ? undefined : `it saw ${shown} and sent ${passedOn}`,
     },
     {
       text: 'no card number, telephone number or password hash reached the agent in the raw',
@@ -68,10 +76,15 @@ export function checkMasks(run: AgentRun, secrets: readonly string[]): Check[] {
 }
 
 /** What the database says while the session lives: the calls ran under a role made for them, and once each. */
-export async function checkDatabase(log: readonly LoggedEntry[], shop: ShopWitness): Promise<Check[]> {
+export async function checkDatabase(
+  log: readonly LoggedEntry[],
+  shop: ShopWitness,
+  customer: string,
+): Promise<Check[]> {
   const roles = await shop.roles(rolesOf(log));
   const sessions = [...roles.values()].reduce((sum, count) => sum + count, 0);
   const refunds = await shop.refunds();
+  const receipts = await shop.receipts();
   return [
     {
       text: `the database knows the lease's role and its sessions (${[...roles.keys()].join(', ')})`,
@@ -81,6 +94,10 @@ export async function checkDatabase(log: readonly LoggedEntry[], shop: ShopWitne
     {
       text: 'two orders are refunded: what was allowed and what was approved happened once, what was denied did not',
       problem: refunds === 2 ? undefined : `${String(refunds)} are`,
+    },
+    {
+      text: 'the database got the e-mail address that the token stands for',
+      problem: receipts.length === 1 && receipts[0] === customer ? undefined : `it got ${JSON.stringify(receipts)}`,
     },
   ];
 }

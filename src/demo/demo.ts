@@ -11,7 +11,7 @@ import type { Narrator } from './narrator.ts';
 import { setStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { stopRequest } from './stop-request.ts';
-import { EXPECTED, INSTRUCTIONS, TASK, scriptedModel } from './story.ts';
+import { CUSTOMER, EXPECTED, INSTRUCTIONS, TASK, scriptedModel } from './story.ts';
 import { tryIt } from './try-it.ts';
 
 export interface DemoOptions {
@@ -44,7 +44,7 @@ export async function runDemo({ exit, json }: DemoOptions): Promise<number> {
     step = 'the story can be checked';
     tell.heading('Was it so? The log, the database and the files say');
     [...checkCalls(run, EXPECTED), ...checkMasks(run, secrets)].forEach(passes);
-    (await checkDatabase(await stage.readLog(), stage.shop)).forEach(passes);
+    (await checkDatabase(await stage.readLog(), stage.shop, CUSTOMER)).forEach(passes);
     const token = await stage.agentToken();
     if (json) process.stdout.write(`${JSON.stringify(summary(stage, run, token, failed))}\n`);
     if (!exit) {

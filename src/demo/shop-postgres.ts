@@ -75,6 +75,12 @@ create table orders (
   note jsonb
 );
 create index on orders (customer_id);
+create table receipts (
+  id integer generated always as identity primary key,
+  order_id integer not null references orders,
+  email text not null,
+  asked_at timestamptz not null default now()
+);
 `;
 
 // Card numbers are the payment networks' published test numbers; telephone numbers are from ranges kept for fiction.
@@ -102,4 +108,5 @@ do $$ begin create role shop_support nologin; exception when duplicate_object or
 grant usage on schema public to shop_support;
 grant select (id, name, email, phone, card_number, plan, created_at) on customers to shop_support;
 grant select, update (refunded, refund_amount) on orders to shop_support;
+grant insert (order_id, email), select (id, order_id) on receipts to shop_support;
 `;

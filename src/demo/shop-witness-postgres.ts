@@ -8,6 +8,8 @@ export interface ShopWitness {
   roles(names: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** How many orders have been refunded. */
   refunds(): Promise<number>;
+  /** Where receipts go. */
+  receipts(): Promise<readonly string[]>;
 }
 
 export function shopWitness(superuserUrl: string): ShopWitness {
@@ -37,6 +39,9 @@ export function shopWitness(superuserUrl: string): ShopWitness {
     async refunds() {
       const [row] = await rows<{ refunds: number }>('select count(*)::int as refunds from orders where refunded');
       return row?.refunds ?? 0;
+    },
+    async receipts() {
+      return (await rows<{ email: string }>('select email from receipts')).map(({ email }) => email);
     },
   };
 }

@@ -10,9 +10,12 @@ export const INSTRUCTIONS =
   'When a tool refuses, do not try another way: tell the customer what was refused and why.';
 
 export const TASK =
-  'ada@example.com writes: "Please refund my smallest order, and my largest one too: neither came. And for all the ' +
-  'trouble I want 1250 back on the one before." Look her up, list her orders, make the refunds in this order, each as ' +
-  'she asks, then answer her in three sentences.';
+  'ada@example.com writes: "Please refund my smallest order and send me its receipt. Refund my largest one too: neither ' +
+  'came. And for all the trouble I want 1250 back on the one before." Look her up, list her orders, do all this in this ' +
+  'order, each as she asks, then answer her in three sentences.';
+
+/** Whom it is about. */
+export const CUSTOMER = 'ada@example.com';
 
 /** One call of the story: which rule should decide it, and how. */
 export interface Expected {
@@ -25,6 +28,7 @@ export const EXPECTED: readonly Expected[] = [
   { tool: 'find_customer', effect: 'allow', rule: 'support-may-look-up' },
   { tool: 'list_orders', effect: 'allow', rule: 'support-may-look-up' },
   { tool: 'refund_order', effect: 'allow', rule: 'small-refunds' },
+  { tool: 'send_receipt', effect: 'allow', rule: 'receipts-go-to-known-addresses' },
   { tool: 'refund_order', effect: 'require_approval', rule: 'large-refunds-need-finance' },
   { tool: 'refund_order', effect: 'deny', rule: 'no-refunds-above-the-limit' },
 ];
@@ -32,10 +36,12 @@ export const EXPECTED: readonly Expected[] = [
 /** Acts on what the tools answer, like a model that always chooses the same next step. It gives up where an answer lacks what it needs. */
 export function scriptedModel(): ScriptedModel {
   let orders: Record<string, unknown>[] = [];
+  let email: unknown;
   return new ScriptedModel([
-    modelResponder(() => [call('find_customer', { email: 'ada@example.com' })]),
+    modelResponder(() => [call('find_customer', { email: CUSTOMER })]),
     modelResponder((request) => {
       const id = rows(request)[0]?.['id'];
+      email = rows(request)[0]?.['email'];
       return typeof id === 'number' ? [call('list_orders', { customer_id: id })] : giveUp(request);
     }),
     modelResponder((request) => {
@@ -44,6 +50,7 @@ export function scriptedModel(): ScriptedModel {
       if (smallest === undefined) return giveUp(request);
       return [call('refund_order', { order_id: smallest['id'], amount: Number(smallest['amount']) })];
     }),
+    modelResponder(() => [call('send_receipt', { order_id: orders[0]?.['id'], email })]),
     modelResponder(() => {
       const largest = orders.at(-1);
       return [call('refund_order', { order_id: largest?.['id'], amount: Number(largest?.['amount']) })];
@@ -51,7 +58,7 @@ export function scriptedModel(): ScriptedModel {
     modelResponder(() => [call('refund_order', { order_id: orders.at(-2)?.['id'], amount: 1250 })]),
     modelResponder((request) => [
       assistantMessage(
-        `Dear Ada, your smallest order is refunded. So is your largest, which a colleague approved. The third refund I could not make, and was told: ${lastText(request)}`,
+        `Dear Ada, your smallest order is refunded, and its receipt is on its way. So is your largest, which a colleague approved. The third refund I could not make, and was told: ${lastText(request)}`,
       ),
     ]),
   ]);

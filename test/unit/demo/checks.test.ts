@@ -11,6 +11,8 @@ import type { LoggedEntry } from '../../../src/demo/followed-call.ts';
 import type { ShopWitness } from '../../../src/demo/shop-witness-postgres.ts';
 import type { Expected } from '../../../src/demo/story.ts';
 
+const CUSTOMER = 'ada@example.com';
+const TOKEN = `tok_email_${'a'.repeat(26)}`;
 const SECRET = '4242424242424242';
 const principal = { issuer: 'https://issuer.example', subject: 'agent', actor: 'agent' };
 const about = { invocation: 'i-1', session: 's-1', principal, policy: 'p', time: '2026-01-01T00:00:00.000Z' };
@@ -51,8 +53,10 @@ const EXPECTED: readonly Expected[] = [
 ];
 
 function runOf(log: readonly LoggedEntry[], more: Partial<AgentRun> = {}): AgentRun {
-  const shown = '{"rows":[{"card_number":"************4242"}]}';
-  const calls = EXPECTED.map(({ tool }) => followCall({ tool, arguments: '{}', shown }, log, log));
+  const shown = `{"rows":[{"card_number":"************4242","email":"${TOKEN}"}]}`;
+  const calls = [...EXPECTED.map(({ tool }) => tool), 'send_receipt'].map((tool) =>
+    followCall({ tool, arguments: tool === 'send_receipt' ? `{"email":"${TOKEN}"}` : '{}', shown }, log, log),
+  );
   return { calls, seen: shown, said: 'done', ...more };
 }
 
@@ -71,11 +75,14 @@ function problems(checks: readonly Check[]): string {
 class Shop implements ShopWitness {
   readonly #roles: ReadonlyMap<string, number>;
   readonly #refunds: number;
-  constructor(roles: Readonly<Record<string, number>>, refunds = 0) {
+  readonly #receipts: readonly string[];
+  constructor(roles: Readonly<Record<string, number>>, refunds = 0, receipts: readonly string[] = []) {
+    this.#receipts = receipts;
     this.#roles = new Map(Object.entries(roles));
     this.#refunds = refunds;
   }
   secrets = (): Promise<string[]> => Promise.resolve([SECRET]);
+  receipts = (): Promise<readonly string[]> => Promise.resolve(this.#receipts);
   refunds = (): Promise<number> => Promise.resolve(this.#refunds);
   roles = (names: readonly string[]): Promise<ReadonlyMap<string, number>> =>
     Promise.resolve(new Map([...this.#roles].filter(([name]) => names.includes(name))));
@@ -120,6 +127,7 @@ describe('the masks', () => {
     ['a raw value was given to the model', { seen: `{"card_number":"${SECRET}"}` }, /1 did/],
     ['a raw value was said by the agent', { said: `your card ${SECRET}` }, /1 did/],
     ['the card number was not there at all', { calls: [] }, /it saw/],
+    ['no token was passed on', { calls: runOf(LOG).calls.filter(({ tool }) => tool !== 'send_receipt') }, /and sent $/],
   ])('are found out when %s', (_, more, expected) => {
     expect(problems(checkMasks(runOf(LOG, more), [SECRET]))).toMatch(expected);
   });
@@ -134,7 +142,16 @@ describe('the database', () => {
     ['is found out when what needed approval did not happen', { sallyport_role: 1 }, 1, '1 are'],
     ['is found out when more was refunded', { sallyport_role: 1 }, 3, '3 are'],
   ])('%s', async (_, roles, refunds, expected) => {
-    expect(problems(await checkDatabase(LOG, new Shop(roles, refunds)))).toBe(expected);
+    expect(problems(await checkDatabase(LOG, new Shop(roles, refunds, [CUSTOMER]), CUSTOMER))).toBe(expected);
+  });
+
+  test.each<[string, readonly string[], RegExp]>([
+    ['no receipt was asked for', [], /it got \[\]/],
+    ['the token itself arrived', [TOKEN], /it got .*tok_email/],
+    ['more than one was', [CUSTOMER, CUSTOMER], /it got/],
+  ])('is found out when %s', async (_, receipts, expected) => {
+    const shop = new Shop({ sallyport_role: 1 }, 2, receipts);
+    expect(problems(await checkDatabase(LOG, shop, CUSTOMER))).toMatch(expected);
   });
 });
 
