@@ -30,12 +30,14 @@ function logEntries(): readonly ListedEntry[] {
 }
 
 const slowRefund = (seconds: number) => ({ name: 'slow_refund', arguments: { order_id: 1001, seconds } });
-const sleeping = async (): Promise<number> =>
-  (
-    await site.database.query(
-      `select 1 from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()`,
-    )
-  ).length;
+/** Whom the database sees at work. */
+const sleepers = async (): Promise<readonly string[]> => {
+  const rows = await site.database.query<{ usename: string }>(
+    `select usename from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()`,
+  );
+  return rows.map(({ usename }) => usename);
+};
+const sleeping = async (): Promise<number> => (await sleepers()).length;
 
 describe('serve', () => {
   test('on SIGTERM lets a running call finish, ends its leases and exits with 0', async () => {
@@ -43,7 +45,8 @@ describe('serve', () => {
     const client = await site.client();
     const calling = client.callTool(slowRefund(1.5));
     await expect.poll(sleeping).toBeGreaterThan(0);
-    expect(await site.leaseRoles()).toHaveLength(1);
+    const [role] = await site.leaseRoles();
+    expect(await sleepers()).toEqual([role]);
     const startedAt = performance.now();
     const exit = serve.end('SIGTERM');
     expect(await calling).toMatchObject({ structuredContent: { rowCount: 1 } });
