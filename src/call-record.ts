@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Reply } from './core/broker.ts';
 import type { Stopwatch } from './core/clock.ts';
 import { bounded } from './core/deadline.ts';
-import type { EntryBody, NewEntry } from './core/entry.ts';
+import { calledWith, type EntryBody, type NewEntry } from './core/entry.ts';
 import { REFUSALS, refuse, StoreError, type Refusal } from './core/errors.ts';
 import { Intent, type Masked, type Permit } from './core/evidence.ts';
 import type { Decision, Invocation } from './core/invocation.ts';
@@ -12,7 +12,7 @@ import { OUTCOME_RETRY_MS } from './core/limits.ts';
 import type { Log } from './core/log.ts';
 import type { Logger } from './core/logger.ts';
 import type { Followed, RepeatedCalls } from './core/repeated-calls.ts';
-import type { Change, Statement } from './core/store.ts';
+import { Conflict, type Change, type Statement } from './core/store.ts';
 import type { Tool } from './core/tool.ts';
 import { recordOf } from './masking/recorded.ts';
 import type { Ending } from './run-on-backend.ts';
@@ -49,7 +49,7 @@ export class CallRecord {
       doors: this.#watch.laps,
     };
     try {
-      await bounded(this.#ports.log.append([{ body, payloads: { arguments: this.#invocation.arguments } }]));
+      await bounded(this.#ports.log.append([{ body, payloads: calledWith(this.#invocation) }]));
     } catch (error) {
       return this.unlogged(error);
     }
@@ -71,11 +71,23 @@ export class CallRecord {
       ...(permit.grant === undefined ? {} : { grant: permit.grant.id }),
     } as const;
     const claim = tool.annotations.readOnly ? [] : this.#ports.repeated.claim(digest, this.#invocation);
-    const payloads = { arguments: this.#invocation.arguments };
+    const payloads = calledWith(this.#invocation);
     const more = { entries: use.entries ?? [], statements: [...claim, ...(use.statements ?? [])] };
-    const intent: unknown = await bounded(this.#ports.log.intent(permit, body, payloads, more));
-    if (!(intent instanceof Intent)) throw new StoreError('the log gave no evidence of the intent');
-    return intent;
+    try {
+      const intent: unknown = await bounded(this.#ports.log.intent(permit, body, payloads, more));
+      if (!(intent instanceof Intent)) throw new StoreError('the log gave no evidence of the intent');
+      return intent;
+    } catch (error) {
+      if (!(error instanceof Conflict) && claim.length > 0) this.#notMade(tool, error);
+      throw error;
+    }
+  }
+
+  /** An answer of the store can be lost, and the intent be kept all the same: identical calls would wait for this one. */
+  #notMade(tool: Tool, error: unknown): void {
+    const refusal = refuse('log_unavailable', { detail: reasonOf(error) });
+    const entry = this.#outcomeEntry(tool, { outcome: 'failed', refusal, lease: undefined });
+    void this.#writeLater(entry, [this.#ports.repeated.abandon(this.#invocation.id)]);
   }
 
   /** Without its outcome in the log, nothing of a result leaves. */
@@ -90,7 +102,7 @@ export class CallRecord {
     } catch (error) {
       const refusal = refuse('outcome_unrecorded', { detail: reasonOf(error) });
       const late = this.#outcomeEntry(tool, { outcome: 'withheld', refusal, lease: ending.lease });
-      if (error instanceof StoreError) void this.#writeLater(late, finish);
+      void this.#writeLater(late, finish);
       return this.#refusal(refusal);
     }
     const delivered = (): void => {

@@ -87,6 +87,13 @@ export function createRepeatedCalls(options: RepeatedCallsOptions): RepeatedCall
       return statement(queries.updateTable('calls').set(finished).where('invocation', '=', invocation));
     },
 
+    abandon(invocation) {
+      return statement(
+        queries.deleteFrom('calls').where('invocation', '=', invocation).where('state', '=', 'running'),
+        1,
+      );
+    },
+
     delivered(invocation) {
       const row = queries.deleteFrom('calls').where('invocation', '=', invocation);
       const left = store

@@ -177,6 +177,37 @@ describe('whatever fails, the doors hold', () => {
       .toBe('outcome_unrecorded');
     expect((await pipeline.entries()).at(-1)).toMatchObject({ type: 'outcome', outcome: 'withheld' });
   });
+
+  test('an intent that was kept after all is ended, and an identical call runs', async () => {
+    let answers = 0;
+    await using pipeline = await startPipeline({
+      faults: (ports) => ({
+        log: {
+          ...ports.log,
+          intent: async (...args) => {
+            const intent = await ports.log.intent(...args);
+            if (++answers === 1) throw new StoreError('the answer was lost');
+            return intent;
+          },
+        },
+      }),
+    });
+    const first = await pipeline.broker.invoke(pipeline.call());
+    expect(first).toMatchObject({ refusal: { code: 'log_unavailable' } });
+    expect(await pipeline.broker.invoke(pipeline.call())).toMatchObject({ kind: 'result' });
+    expect(pipeline.backendCalls).toHaveLength(1);
+    const ended = (await pipeline.entries()).find(({ type }) => type === 'outcome');
+    expect(ended).toMatchObject({ invocation: first.invocation, outcome: 'failed', code: 'log_unavailable' });
+  });
+
+  test('a result that cannot be written is withheld, and the log says so', async () => {
+    await using pipeline = await startPipeline({ answer: () => ({ structured: { half: '\ud800' } }) });
+    const reply = await pipeline.broker.invoke(pipeline.call());
+    expect(reply).toMatchObject({ refusal: { code: 'outcome_unrecorded' } });
+    await expect
+      .poll(async () => (await pipeline.entries()).at(-1), { timeout: 5_000 })
+      .toMatchObject({ type: 'outcome', outcome: 'withheld' });
+  });
 });
 
 /** Moves the held clock until the call has been answered; the store's thread needs real time in between. */
