@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import type { SlackConfig } from './approval/slack-config.ts';
 import { isJsonObject } from './core/json.ts';
 import { ConfigurationError, type Problem, type ProblemPlace, type Report } from './core/problem.ts';
 import { Secret } from './core/secret.ts';
@@ -40,6 +41,8 @@ export interface Config {
   };
   /** How people sign in; undefined where nobody can, and so nobody can approve. */
   readonly people: PeopleConfig | undefined;
+  /** Ways to people besides the console, the API and the command line. */
+  readonly slack?: SlackConfig | undefined;
   /** What a person may open. Who may approve what is the business of rules. */
   readonly roles: Readonly<Record<'approver' | 'auditor' | 'admin', RoleConfig>>;
   /** Origins that browsers may call from, `publicUrl` among them. */
@@ -115,6 +118,25 @@ const rolesSchema = z.strictObject({
   admin: roleSchema.describe('May open everything.'),
 }).prefault({}); // prettier-ignore
 
+const slackUserSchema = z.strictObject({
+  subject: z.string().min(1).describe('The person, as the issuer of `people` names them.'),
+  name: z.string().min(1).optional().describe('What others read. Default: the subject.'),
+  groups: named.describe('Their groups, as rules write them.'),
+}); // prettier-ignore
+
+const slackSchema = z.strictObject({
+  webhook: securedUrl.optional().describe('An incoming webhook: a secret, so best a reference. Either this or `channel`.'),
+  channel: z.string().min(1).optional().describe('Id of the channel the bot posts to; then the message itself is changed when something becomes of it.'),
+  signingSecret: z.string().min(1).optional().describe('Of the Slack app: people can then decide in Slack. Its interactivity address: <publicUrl>/hooks/slack.'),
+  botToken: z.string().min(1).optional().describe('Of the Slack app: to post to `channel`, and to know people by their e-mail address (users:read.email).'),
+  api: securedUrl.default('https://slack.com/api/').describe('Web API, where it is not that of slack.com.'),
+  users: z.record(z.string().min(1), slackUserSchema).default({}).describe('Who people in Slack are: by user id or, with `botToken`, by e-mail address.'),
+}); // prettier-ignore
+
+const approvalsSchema = z.strictObject({
+  slack: slackSchema.optional().describe('Tells approvers in Slack, where a rule says `notify: [slack]`.'),
+}).prefault({}); // prettier-ignore
+
 const checkpointsSchema = z.strictObject({
   file: z.string().min(1).optional().describe('A file, best on another volume: it holds the newest one.'),
   address: securedUrl.optional().describe('Each is sent there by POST, as text.'),
@@ -130,6 +152,7 @@ const configSchema = z.strictObject({
   store: z.string().refine(isPostgresUrl, 'expected postgres://LOGIN:PASSWORD@HOST/DATABASE\nleave it out for a file below `data`').optional().describe('Where state and log live, for several brokers: a Postgres prepared by `sallyport store init`. Left out: an SQLite file below `data`.'),
   checkpoints: checkpointsSchema.describe('Where signed checkpoints of the log go besides the store, so that its owner cannot rewrite it unseen.'),
   people: peopleSchema.optional().describe('How people sign in to the console, the API and the command line.'),
+  approvals: approvalsSchema.describe('How approvers are told.'),
   roles: rolesSchema.describe('What a person may open.'),
   allowedOrigins: z.array(origin).default([]).describe('More origins that browsers may call from.'),
   allowedHosts: z.array(z.string().min(1)).default([]).describe('More values of the Host header that are served.'),
@@ -219,6 +242,7 @@ function assemble(parsed: z.output<typeof configSchema>, directory: string, repo
   const publicUrl = new URL(parsed.publicUrl ?? `http://${host}:${String(listen.port)}`);
   checkIssuers(parsed.issuers, report);
   checkPeople(parsed, report);
+  const slack = slackOf(parsed, report);
   return deepFreeze({
     listen,
     publicUrl: publicUrl.origin,
@@ -240,6 +264,7 @@ function assemble(parsed: z.output<typeof configSchema>, directory: string, repo
       file: parsed.checkpoints.file === undefined ? undefined : resolve(directory, parsed.checkpoints.file),
     },
     people: parsed.people && { ...parsed.people, clientSecret: secretOf(parsed.people.clientSecret) },
+    slack,
     roles: parsed.roles,
     allowedOrigins: [publicUrl.origin, ...parsed.allowedOrigins.map((text) => new URL(text).origin)],
     allowedHosts: [publicUrl.host, ...parsed.allowedHosts],
@@ -273,6 +298,50 @@ function checkPeople({ people, issuers }: z.output<typeof configSchema>, report:
     'expected one of `issuers`',
     'nobody approves their own call, and only one issuer can say who is the same person; add it to `issuers`',
   );
+}
+
+function slackOf({ approvals, people }: z.output<typeof configSchema>, report: Report): SlackConfig | undefined {
+  const { slack } = approvals;
+  if (slack === undefined) return undefined;
+  const { webhook, channel, signingSecret, botToken, api, users } = slack;
+  const at = (key?: string): ProblemPlace => ({
+    path: ['approvals', 'slack', ...(key === undefined ? [] : [key])],
+    atKey: true,
+  });
+  if (people === undefined) {
+    report.error(at(), 'people must be able to sign in to decide', 'say how in `people`');
+  }
+  if ((webhook === undefined) === (channel === undefined)) {
+    report.error(at(), 'expected either `webhook` or `channel`', 'it says where messages are posted');
+  }
+  if (channel !== undefined && botToken === undefined) {
+    report.error(at('channel'), 'only a bot posts to a channel by its id', 'add `botToken`, or use `webhook`');
+  }
+  const listed = Object.keys(users);
+  if (signingSecret !== undefined && listed.length === 0) {
+    report.error(at('signingSecret'), 'no click would count', 'say in `users` who people in Slack are');
+  }
+  if (signingSecret === undefined && listed.length > 0) {
+    report.error(at('users'), 'nobody can click without `signingSecret`', 'add it, or remove `users`');
+  }
+  if (botToken !== undefined && channel === undefined && !listed.some(isAddress)) {
+    report.error(at('botToken'), 'nothing would use it', 'add `channel`, or e-mail addresses to `users`');
+  }
+  for (const key of listed.filter((one) => botToken === undefined && isAddress(one))) {
+    const place = { path: ['approvals', 'slack', 'users', key], atKey: true };
+    report.error(place, 'only a bot can look e-mail addresses up', 'add `botToken`, or write the Slack user id');
+  }
+  return {
+    to: channel === undefined ? { kind: 'webhook', url: new Secret(webhook ?? '') } : { kind: 'channel', channel },
+    signingSecret: secretOf(signingSecret),
+    botToken: secretOf(botToken),
+    api: api.endsWith('/') ? api : `${api}/`,
+    users: Object.fromEntries(Object.entries(users).map(([key, { name, ...user }]) => [key, { ...user, name }])),
+  };
+}
+
+function isAddress(text: string): boolean {
+  return text.includes('@');
 }
 
 function isPostgresUrl(text: string): boolean {

@@ -14,6 +14,7 @@ import { REQUEST_TIMEOUT_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
 import { createHttpApi } from './http-api.ts';
 import { createHttpConsole, type HttpConsoleOptions } from './http-console.ts';
+import { createHttpSlack, type SlackSide } from './http-slack.ts';
 import { readJsonBody } from './http-body.ts';
 import { createGuard, type Names } from './http-guard.ts';
 import { PATIENCE, relay, sendJson, sendRpcError, type Patience } from './http-reply.ts';
@@ -45,6 +46,8 @@ export interface HttpOptions extends Names {
   readonly issuers: readonly Pick<TrustedIssuer, 'issuer' | 'requiredScopes'>[];
   /** The people's side; left out where nobody can sign in. */
   readonly people?: PeopleSide | undefined;
+  /** Left out where nobody decides in Slack. */
+  readonly slack?: SlackSide | undefined;
   readinessChecks(): readonly ReadinessCheck[] | Promise<readonly ReadinessCheck[]>;
   readonly patience?: Patience;
   readonly waits?: Waits | undefined;
@@ -157,6 +160,11 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     const { pathname } = new URL(protectedResourceMetadataUrl(document.resource));
     const handle: Handler = (_request, response) => sendJson(response, 200, document);
     routes.set(pathname, { methods: ['GET', 'HEAD'], guarded: true, handle });
+  }
+
+  if (options.slack !== undefined) {
+    // Signed, and called by Slack's servers under whatever name leads here.
+    routes.set('/hooks/slack', { methods: ['POST'], guarded: false, handle: createHttpSlack(options.slack) });
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

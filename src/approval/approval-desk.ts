@@ -10,12 +10,11 @@ import {
 import type { ApprovalRecords } from '../core/approval-records.ts';
 import type { Reviews } from '../core/approvals.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Payloads } from '../core/entry.ts';
 import type { GivenAccess, Grant, Grants } from '../core/grants.ts';
-import type { JsonObject } from '../core/json.ts';
 import { MAX_APPROVALS_LOOKED_THROUGH } from '../core/limits.ts';
 import type { Tool } from '../core/tool.ts';
 import { isApprover, mayNotReview } from './requirement.ts';
+import { shownRequest, type RequestOf, type ShownRequest } from './shown-request.ts';
 import { isOver, step } from './state.ts';
 
 /** An approval, as one person sees it. */
@@ -31,12 +30,8 @@ export interface SeenApproval {
 }
 
 /** With what will run. */
-export interface OpenedApproval extends SeenApproval {
+export interface OpenedApproval extends SeenApproval, ShownRequest {
   readonly tool: Pick<Tool, 'title' | 'description' | 'annotations'> | undefined;
-  /** All arguments, masked only where the tool masks them; or why they cannot be shown. */
-  readonly arguments: { readonly values: JsonObject } | { readonly withheld: string };
-  /** Why the agent makes the call, in its own words. */
-  readonly justification: string | undefined;
 }
 
 export interface Verdict {
@@ -71,8 +66,7 @@ export interface ApprovalDeskOptions {
   readonly clock: Clock;
   /** The tool as it is declared now. */
   tool(name: string): Tool | undefined;
-  /** What was kept of the call, as it was sent; undefined where it was erased. Rejects where it cannot be opened. */
-  requestOf(approval: Approval): Promise<Payloads | undefined>;
+  readonly requestOf: RequestOf;
 }
 
 export function createApprovalDesk(options: ApprovalDeskOptions): ApprovalDesk {
@@ -109,25 +103,6 @@ export function createApprovalDesk(options: ApprovalDeskOptions): ApprovalDesk {
     };
   }
 
-  /** In any doubt, nothing: a tool that is gone cannot say what of its arguments is not to be seen. */
-  async function shownRequest(
-    approval: Approval,
-    tool: Tool | undefined,
-  ): Promise<Pick<OpenedApproval, 'arguments' | 'justification'>> {
-    const withheld = (why: string, justification?: string) => ({ arguments: { withheld: why }, justification });
-    let request: Payloads | undefined;
-    try {
-      request = await options.requestOf(approval);
-    } catch {
-      return withheld('They cannot be opened with the keys this broker has.');
-    }
-    const { arguments: sent, justification } = request ?? {};
-    if (tool === undefined) return withheld('The tool is not declared any more.', justification);
-    if (sent === undefined) return withheld('They have been erased.');
-    if (tool.validate(sent).length > 0) return withheld('The tool is declared otherwise since.', justification);
-    return { arguments: { values: tool.maskArguments(sent) }, justification };
-  }
-
   return {
     rolesOf,
 
@@ -142,7 +117,7 @@ export function createApprovalDesk(options: ApprovalDeskOptions): ApprovalDesk {
       if (approval === undefined) return 'unknown';
       if (!mayOpen(person, approval)) return 'closed_to_you';
       const tool = options.tool(approval.tool);
-      return { ...seenBy(person, approval), tool, ...(await shownRequest(approval, tool)) };
+      return { ...seenBy(person, approval), tool, ...(await shownRequest(approval, tool, options.requestOf)) };
     },
 
     async review(person, id, said) {

@@ -3,6 +3,7 @@ import type { Approval } from '../core/approval.ts';
 import type { ApprovalRecords } from '../core/approval-records.ts';
 import type { Approvals, Ask, Obtained, Reviews } from '../core/approvals.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Outbox } from '../core/deliveries.ts';
 import { refuse } from '../core/errors.ts';
 import { Permit } from '../core/evidence.ts';
 import type { GrantRecords, Grants } from '../core/grants.ts';
@@ -20,6 +21,8 @@ import { isOver, step } from './state.ts';
 export interface ApprovalsOptions {
   readonly records: ApprovalRecords;
   readonly grants: GrantRecords;
+  /** Who is told of what becomes of approvals. */
+  readonly outbox: Outbox;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -29,7 +32,7 @@ export interface RunningApprovals extends Approvals, Reviews, Grants {
   expireOverdue(): Promise<void>;
 }
 
-export function createApprovals({ records, log, clock, ...options }: ApprovalsOptions): RunningApprovals {
+export function createApprovals({ records, outbox, log, clock, ...options }: ApprovalsOptions): RunningApprovals {
   const grants = createGrants({ records: options.grants, approvals: records, log, clock });
 
   /** Undefined where the principal has as many pending as it may. */
@@ -42,7 +45,10 @@ export function createApprovals({ records, log, clock, ...options }: ApprovalsOp
       if ((await records.countPending(principal.key)) >= MAX_PENDING_APPROVALS_PER_PRINCIPAL) return undefined;
       const approval = newApproval(ask, clock.now());
       try {
-        await log.append([requestedEntry(approval, ask)], [records.opened(approval, principal.key)]);
+        await log.append(
+          [requestedEntry(approval, ask)],
+          [records.opened(approval, principal.key), ...outbox.told(approval, approval.requestedAt)],
+        );
         return approval;
       } catch (error) {
         // Another call has asked for the same in this moment: that approval it is.
@@ -56,8 +62,9 @@ export function createApprovals({ records, log, clock, ...options }: ApprovalsOp
     const next = step(approval.state, event);
     if (typeof next !== 'string') return approval;
     try {
-      const moved = records.moved(approval.id, approval.state, next, clock.now());
-      await log.append([endedEntry(approval, event)], [moved]);
+      const now = clock.now();
+      const moved = records.moved(approval.id, approval.state, next, now);
+      await log.append([endedEntry(approval, event)], [moved, ...outbox.told({ ...approval, state: next }, now)]);
     } catch (error) {
       if (!(error instanceof Conflict)) throw error;
     }
@@ -94,7 +101,8 @@ export function createApprovals({ records, log, clock, ...options }: ApprovalsOp
         if (approval.state === 'approved') {
           if (approval.waiter !== me) return { kind: 'refused', refusal: refuse('superseded') };
           const permit = Permit.approved(ask.invocation, ask.decision, approval.id);
-          const use = { statements: [records.used(approval.id, me, now)], entries: [usedEntry(approval, me)] };
+          const told = outbox.told({ ...approval, state: 'used' }, now);
+          const use = { statements: [records.used(approval.id, me, now), ...told], entries: [usedEntry(approval, me)] };
           return { kind: 'approved', permit, use };
         }
         if (now >= until) return { kind: 'pending', approval };
@@ -135,7 +143,12 @@ export function createApprovals({ records, log, clock, ...options }: ApprovalsOp
           const moved = records.moved(id, approval.state, state, now);
           await log.append(
             [reviewedEntry(approval, review, state), ...(given?.entries ?? [])],
-            [records.reviewed(id, review), moved, ...(given?.statements ?? [])],
+            [
+              records.reviewed(id, review),
+              moved,
+              ...(given?.statements ?? []),
+              ...outbox.told({ ...approval, state, reviews }, now),
+            ],
           );
         } catch (error) {
           // Somebody else's review came between: look again.

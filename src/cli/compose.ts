@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { createApprovalDesk } from '../approval/approval-desk.ts';
 import { createApprovals } from '../approval/approvals.ts';
+import type { RequestOf } from '../approval/shown-request.ts';
 import { createBroker, type RunningBroker } from '../broker.ts';
 import type { Config } from '../config.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
@@ -10,7 +11,8 @@ import type { Keys } from '../core/keys.ts';
 import { APPROVAL_EXPIRY_INTERVAL_MS, TOKEN_SWEEP_INTERVAL_MS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
 import type { PeopleSide } from '../http.ts';
-import type { BackendRef } from '../core/tool.ts';
+import type { SlackSide } from '../http-slack.ts';
+import type { BackendRef, Tool } from '../core/tool.ts';
 import type { PolicySet } from '../core/policy.ts';
 import { problemText } from '../core/problem.ts';
 import type { Store } from '../core/store.ts';
@@ -32,6 +34,7 @@ import { createApprovalRecords } from '../store/approval-records.ts';
 import { createGrantRecords } from '../store/grant-records.ts';
 import { announceBroker } from '../store/broker-presence.ts';
 import { loadKeys } from '../store/keys.ts';
+import { createDeliveryRecords } from '../store/delivery-records.ts';
 import { createLeaseRecords } from '../store/lease-records.ts';
 import { storeLogSource } from '../store/log-source.ts';
 import { openLogTree } from '../store/log-tree.ts';
@@ -42,6 +45,7 @@ import { createTokenVault, expiredTokens } from '../store/token-records.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 import { TOOL_KINDS } from '../../tools/kinds.ts';
 import { openPeopleSide } from './compose-people.ts';
+import { openSlack } from './compose-slack.ts';
 import { version } from './version.ts';
 
 /** What references in policy files are resolved from. */
@@ -52,6 +56,8 @@ export interface OpenBroker extends AsyncDisposable {
   readonly authenticator: Authenticator;
   /** Undefined where the configuration does not say how people sign in. */
   readonly people: PeopleSide | undefined;
+  /** Undefined where nobody decides in Slack. */
+  readonly slack: SlackSide | undefined;
   /** What must hold for calls to be served, by name. */
   readinessChecks(): readonly { readonly name: string; readonly ok: boolean }[];
   /** Reads the policy files again: a valid set takes over, an invalid one is refused and said in the log. */
@@ -73,7 +79,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   const known = opening.use(implementations(keys));
   const policies = opening.use(
     await openPolicySource(config.policiesDirectory, {
-      load: { ...known, env, issuers: config.issuers },
+      load: { ...known, env, issuers: config.issuers, channels: config.slack === undefined ? [] : ['slack'] },
       async onLoaded(set) {
         const counts = { tools: set.tools.size, rules: set.rules.length };
         await log.append([{ body: { type: 'policy.loaded', policy: set.version, ...counts } }]);
@@ -107,7 +113,14 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   void verifier.prepare();
 
   const approvalRecords = createApprovalRecords(store);
-  const approvals = createApprovals({ records: approvalRecords, grants: createGrantRecords(store), log, clock });
+  const deliveries = createDeliveryRecords(store);
+  const approvals = createApprovals({
+    records: approvalRecords,
+    grants: createGrantRecords(store),
+    outbox: deliveries,
+    log,
+    clock,
+  });
   const expire = (): void => {
     approvals.expireOverdue().catch((error: unknown) => {
       logger.warn({ err: error }, 'approvals whose time is up could not be ended; it is tried again');
@@ -141,22 +154,28 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   });
   opening.defer(() => broker.drain(0));
 
+  const tool = (name: string): Tool | undefined => policies.current().tools.get(name);
+  const requestOf: RequestOf = ({ invocation }) => requestedPayloads(source, keys.payload, invocation);
   const desk = createApprovalDesk({
     records: approvalRecords,
     reviews: approvals,
     grants: approvals,
     roles: config.roles,
     clock,
-    tool: (name) => policies.current().tools.get(name),
-    requestOf: ({ invocation }) => requestedPayloads(source, keys.payload, invocation),
+    tool,
+    requestOf,
   });
   const people = openPeopleSide(config, { desk, keys, log, clock, logger, failures });
+  const told = { store, log, approvals: approvalRecords, deliveries, reviews: approvals, requestOf, tool };
+  const { delivering, clicks } = openSlack(config, { ...told, clock, logger });
+  opening.use(delivering);
 
   const open = opening.move();
   return {
     broker,
     authenticator,
     people,
+    slack: clicks,
     readinessChecks: () => [
       { name: 'store', ok: store.health().ok },
       { name: 'keys', ok: verifier.health().ok },

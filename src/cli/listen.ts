@@ -26,6 +26,7 @@ export async function listen(
     broker: open.broker,
     authenticator: open.authenticator,
     people: open.people,
+    slack: open.slack,
     readinessChecks: () => open.readinessChecks(),
     logger,
     version,

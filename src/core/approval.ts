@@ -16,7 +16,13 @@ export interface ApprovalRequirement {
   readonly justificationRequired?: boolean;
   /** What may be given in the place of the one call; undefined where nothing may. */
   readonly grant?: GrantLimits | undefined;
+  /** Where else approvers are told. */
+  readonly notify?: readonly Channel[];
 }
+
+/** A way to people besides the console, the API and the command line. */
+export type Channel = (typeof CHANNELS)[number];
+export const CHANNELS = ['slack'] as const;
 
 /** A person, from a verified sign-in at the issuer that `people` names. */
 export interface Person {

@@ -95,7 +95,7 @@ export const MAX_DELIVERIES_AT_ONCE = 8;
 /** The wait after the first failure; it doubles with each. */
 export const DELIVERY_BACK_OFF_MS = 1_000;
 export const DELIVERY_BACK_OFF_MAX_MS = 5 * 60_000;
-/** With the waits above: about a working day less lunch, then nobody wants the message any more. */
+/** With the waits above: about four hours, then nobody wants the message any more. */
 export const MAX_DELIVERY_ATTEMPTS = 60;
 /** How far a callback's time may be from ours, either way. */
 export const CALLBACK_AGE_S = 300;

@@ -1,7 +1,7 @@
 // Turns a declared rule into what `decide` asks. Pure.
 import { didYouMean } from '../core/nearest.ts';
 import type { JsonObject } from '../core/json.ts';
-import type { ApprovalRequirement } from '../core/approval.ts';
+import type { ApprovalRequirement, Channel } from '../core/approval.ts';
 import type { Rule } from '../core/policy.ts';
 import type { Report } from '../core/problem.ts';
 import type { Tool } from '../core/tool.ts';
@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly issuers: readonly NamedIssuer[] | undefined;
   /** A file could not be read: an unknown name may stand there. */
   readonly incomplete: boolean;
+  /** Those that are set up; undefined where the configuration is not at hand. */
+  readonly channels: readonly Channel[] | undefined;
 }
 
 export interface CompiledRule {
@@ -50,6 +52,7 @@ export function compileRule(declared: Declared, surroundings: Surroundings): Com
   if (declaration === undefined) return undefined;
   checkIssuers(declaration, surroundings.issuers, report);
   checkApproval(declaration, report);
+  checkNotify(declaration, surroundings.channels, report);
   checkGrant(declaration, spokenOf, report);
   if (declaration.approval?.justification !== undefined) checkJustification(spokenOf, report);
   if (declaration.effect === 'allow' && declaration.message !== undefined) {
@@ -97,6 +100,14 @@ function checkApproval({ effect, approval }: RuleDeclaration, report: Report): v
   }
 }
 
+function checkNotify({ approval }: RuleDeclaration, channels: readonly Channel[] | undefined, report: Report): void {
+  for (const [index, channel] of (approval?.notify ?? []).entries()) {
+    if (channels === undefined || channels.includes(channel)) continue;
+    const hint = `set it up under approvals.${channel} in sallyport.yaml, or leave it out`;
+    report.error({ path: ['approval', 'notify', index] }, `nobody can be told by ${channel}`, hint);
+  }
+}
+
 function checkGrant({ effect, grant }: RuleDeclaration, tools: readonly Tool[], report: Report): void {
   if (grant === undefined) return;
   if (effect !== 'require_approval') {
@@ -125,7 +136,7 @@ function checkJustification(tools: readonly Tool[], report: Report): void {
 
 function requirementOf({ id, approval, grant }: RuleDeclaration): ApprovalRequirement | undefined {
   if (approval === undefined) return undefined;
-  const { approvers, quorum, perGroup, expires, reason, justification } = approval;
+  const { approvers, quorum, perGroup, expires, reason, justification, notify } = approval;
   return {
     rule: id,
     approvers: { groups: approvers.groups ?? [], people: approvers.people ?? [] },
@@ -134,6 +145,7 @@ function requirementOf({ id, approval, grant }: RuleDeclaration): ApprovalRequir
     expiresAfterMs: expires,
     reasonRequired: reason === 'required',
     justificationRequired: justification === 'required',
+    notify,
     grant: grant && { atMostMs: grant.atMost, uses: grant.uses, same: grant.same },
   };
 }

@@ -1,6 +1,7 @@
 // The format of policy files: what every kind of backend and tool shares. The one source of what `check` says, of what the
 // broker reads and of policies/schema.json. A kind's, a provider's and the masks' own keys come from their own schemas.
 import { z } from 'zod';
+import { CHANNELS } from '../core/approval.ts';
 import { duration, size } from './quantities.ts';
 import { inputProperty } from './input-schema.ts';
 
@@ -87,6 +88,7 @@ const approvalSchema = z.strictObject({
   perGroup: z.record(z.string(), z.int().min(1).max(10)).default({}).describe('How many of them at least must be from each of these groups.'),
   expires: duration('1m', '7d').default(900_000).describe('How long it may wait to be decided and used.'),
   reason: z.enum(['optional', 'required']).default('optional').describe('Whether the approver must say why.'),
+  notify: z.array(z.enum(CHANNELS)).default([]).describe('Where else approvers are told, as sallyport.yaml sets it up.'),
   justification: z.literal('required').optional().describe('The agent must say why it makes the call, in an argument `justification` that its tools are given.'),
 }); // prettier-ignore
 

@@ -1,4 +1,5 @@
 // Policy files → one policy set, or every problem in all of them at once. Called by serve, check and explain.
+import type { Channel } from '../core/approval.ts';
 import type { PolicySet } from '../core/policy.ts';
 import { byPlace, type Problem, problemText } from '../core/problem.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -17,6 +18,8 @@ export interface LoadOptions extends Implementations {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Those of the configuration; left out, rules may name any. */
   readonly issuers?: readonly NamedIssuer[];
+  /** Those of the configuration; left out, rules may name any. */
+  readonly channels?: readonly Channel[];
   /** What a reference is whose variable or file is not there: for `serve` an error, for a check elsewhere a warning. */
   readonly unset?: 'error' | 'warning';
 }
@@ -44,6 +47,7 @@ export async function loadPolicies(directory: string, options: LoadOptions): Pro
     toolNames: new Set([...files.tools.map(({ name }) => name), ...tools.keys()]),
     tools: checkable,
     issuers: options.issuers,
+    channels: options.channels,
     incomplete: files.incomplete,
   };
   const rules = files.rules.flatMap((declared) => compileRule(declared, surroundings) ?? []);

@@ -13,6 +13,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { toolAnswers } from '../../src/demo/model-items.ts';
 import { createLog } from '../../src/log/log.ts';
 import { createApprovalRecords } from '../../src/store/approval-records.ts';
+import { createDeliveryRecords } from '../../src/store/delivery-records.ts';
 import { createGrantRecords } from '../../src/store/grant-records.ts';
 import { loadKeys } from '../../src/store/keys.ts';
 import { storeLogSource } from '../../src/store/log-source.ts';
@@ -36,7 +37,13 @@ async function openOffice(broker: TestBroker): Promise<Office> {
   const keys = await loadKeys(join(broker.dataDirectory, 'keys'));
   const store = await openSqliteStore({ file: join(broker.dataDirectory, 'sallyport.db'), keys });
   const records = createApprovalRecords(store);
-  const reviews = createApprovals({ records, grants: createGrantRecords(store), log: createLog({ store, broker: 'office' }), clock: systemClock });
+  const reviews = createApprovals({
+    records,
+    grants: createGrantRecords(store),
+    outbox: createDeliveryRecords(store),
+    log: createLog({ store, broker: 'office' }),
+    clock: systemClock,
+  });
   const person: Person = { issuer: broker.provider.issuer, subject: 'finn', name: 'Finn', groups: ['finance'] };
   const pending = (): Promise<readonly Approval[]> => records.list({ state: 'pending', limit: 9 });
   return {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { openBroker, type OpenBroker } from '../../src/cli/compose.ts';
 import { listen } from '../../src/cli/listen.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig, type ConfigOverrides } from '../../src/config.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import { startIdentityProvider, type IdentityProvider } from '../../src/demo/identity-provider.ts';
 import { prepareShop, type Shop } from '../../src/demo/shop-postgres.ts';
@@ -30,9 +30,12 @@ export interface TestBroker extends AsyncDisposable {
 export interface TestBrokerOptions {
   readonly policies?: string;
   readonly waits?: Waits;
+  /** More of the configuration. */
+  readonly config?: ConfigOverrides;
 }
 
-export async function startTestBroker({ policies = 'policies', waits }: TestBrokerOptions = {}): Promise<TestBroker> {
+export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const { policies = 'policies', waits } = options;
   await using started = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-test-'));
   started.defer(() => rm(directory, { recursive: true, force: true }));
@@ -58,6 +61,7 @@ export async function startTestBroker({ policies = 'policies', waits }: TestBrok
       roles: { auditor: { groups: ['security'] }, admin: { groups: ['platform'] } },
       policies: policiesDirectory,
       data: join(directory, 'data'),
+      ...options.config,
     },
   });
   const logLines: string[] = [];

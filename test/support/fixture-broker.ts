@@ -15,6 +15,7 @@ import { createHttpApp } from '../../src/http.ts';
 import { createAuthenticator } from '../../src/identity/oidc-authenticator.ts';
 import { createApprovals } from '../../src/approval/approvals.ts';
 import { createApprovalRecords } from '../../src/store/approval-records.ts';
+import { createDeliveryRecords } from '../../src/store/delivery-records.ts';
 import { createGrantRecords } from '../../src/store/grant-records.ts';
 import { createLog } from '../../src/log/log.ts';
 import { recordedReply } from '../../src/log/payload.ts';
@@ -82,6 +83,7 @@ export async function startFixtureBroker(
     approvals: createApprovals({
       records: createApprovalRecords(store),
       grants: createGrantRecords(store),
+      outbox: createDeliveryRecords(store),
       log,
       clock,
     }),

@@ -25,6 +25,7 @@ import { maskCompiler } from '../../src/masking/mask-compiler.ts';
 import { maskedFromRecord } from '../../src/masking/recorded.ts';
 import { loadKeys } from '../../src/store/keys.ts';
 import { createApprovalRecords } from '../../src/store/approval-records.ts';
+import { createDeliveryRecords } from '../../src/store/delivery-records.ts';
 import { createGrantRecords } from '../../src/store/grant-records.ts';
 import { storeLogSource } from '../../src/store/log-source.ts';
 import { createRepeatedCalls } from '../../src/store/repeated-calls.ts';
@@ -155,7 +156,13 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     ],
   });
   const records = createApprovalRecords(store);
-  const approvals = createApprovals({ records, grants: createGrantRecords(store), log, clock });
+  const approvals = createApprovals({
+    records,
+    grants: createGrantRecords(store),
+    outbox: createDeliveryRecords(store),
+    log,
+    clock,
+  });
   const ports: Ports = {
     policies: () => policies,
     sessions: createSessions({ store, clock }),

@@ -1,0 +1,139 @@
+// An approval as a Slack message (Block Kit): what will run and for whom, how to decide, and what became of it. Pure.
+import type { KnownBlock, SectionBlock } from '@slack/types';
+import type { Approval, Review } from '../core/approval.ts';
+import { MAX_REASON_CHARS } from '../core/limits.ts';
+import { approversOf } from './approval-words.ts';
+import type { ShownRequest } from './shown-request.ts';
+import { codeBlock, escaped, inlineCode, jsonBlock } from './slack-text.ts';
+
+/** Of a section's text; https://docs.slack.dev/reference/block-kit/blocks/section-block */
+const MAX_TEXT_CHARS = 3_000;
+
+/** What the buttons and the field are called in what Slack sends back. */
+export const SLACK_ACTIONS = {
+  approve: 'sallyport_approve',
+  deny: 'sallyport_deny',
+  reason: 'sallyport_reason',
+} as const;
+
+export interface SlackMessage {
+  /** For notifications and screen readers. */
+  readonly text: string;
+  readonly blocks: KnownBlock[];
+}
+
+export interface Page {
+  /** Of this approval in the console. */
+  readonly url: string;
+}
+
+/** @param buttons whether clicks come back; where the call does not fit whole, there is the link alone all the same */
+export function requestMessage(approval: Approval, request: ShownRequest, page: Page, buttons: boolean): SlackMessage {
+  const shown = requestBlocks(request);
+  const text = `${inlineCode(approval.tool)} needs approval, for ${inlineCode(approval.principal.subject)}`;
+  const facts = factsBlock(approval);
+  if (shown === undefined || tooLong(facts)) {
+    const words =
+      'This call does not fit into a message, or cannot be shown here. Open the page to see all of it and decide.';
+    return { text, blocks: [section(`*${text}*`, MAX_TEXT_CHARS), section(words), linkBlock(page, 'Open and decide')] };
+  }
+  const decide = buttons ? decisionBlocks(approval, page) : [linkBlock(page, 'Open and decide')];
+  return { text, blocks: [section(`*${text}*`), facts, ...shown, ...decide] };
+}
+
+/** What became of it so far. */
+export function outcomeMessage(approval: Approval, page: Page): SlackMessage {
+  const subject = `${inlineCode(approval.tool)} for ${inlineCode(approval.principal.subject)}`;
+  const text = `${subject}: ${stateWords(approval)}`;
+  const said = approval.reviews.map((review) => reviewBlock(review));
+  return { text, blocks: [section(`*${text}*`, MAX_TEXT_CHARS), ...said, linkBlock(page, 'Open')] };
+}
+
+function stateWords(approval: Approval): string {
+  switch (approval.state) {
+    case 'pending':
+      return `still waiting; it needs ${escaped(approversOf(approval.requirements))}`;
+    case 'approved':
+      return 'approved; it runs when the agent makes the call';
+    case 'used':
+      return 'approved, and the call was let through';
+    case 'denied':
+      return 'denied';
+    case 'expired':
+      return 'nobody decided in time, or the agent did not come back; it has expired';
+    case 'cancelled':
+      return 'withdrawn by the agent';
+  }
+}
+
+/** Undefined where not all of it can be shown. */
+function requestBlocks({ arguments: shown, justification }: ShownRequest): KnownBlock[] | undefined {
+  if ('withheld' in shown) return undefined;
+  const values = section(`*Arguments*\n${jsonBlock(shown.values)}`);
+  const why = justification === undefined ? [] : [section(`*Why, in the agent's words*\n${codeBlock(justification)}`)];
+  const blocks = [values, ...why];
+  return blocks.some(tooLong) ? undefined : blocks;
+}
+
+function factsBlock({ backend, principal, requirements, digest, expiresAt }: Approval): SectionBlock {
+  const seconds = String(Math.floor(expiresAt / 1_000));
+  const lines = [
+    `*Backend* ${inlineCode(backend)}`,
+    `*Agent* ${inlineCode(principal.actor)}, on behalf of ${inlineCode(principal.subject)}`,
+    `*Rule* ${requirements.map(({ rule }) => inlineCode(rule)).join(', ')}: ${escaped(approversOf(requirements))}`,
+    `*Until* <!date^${seconds}^{date_short_pretty} {time_secs}|${new Date(expiresAt).toISOString()}>`,
+    `*Digest* ${inlineCode(digest.slice(0, 12))}`,
+  ];
+  return section(lines.join('\n'));
+}
+
+function decisionBlocks({ id, requirements }: Approval, page: Page): KnownBlock[] {
+  const required = requirements.some(({ reasonRequired }) => reasonRequired);
+  const label = required ? 'Reason' : 'Reason (optional)';
+  return [
+    {
+      type: 'input',
+      block_id: SLACK_ACTIONS.reason,
+      optional: !required,
+      label: { type: 'plain_text', text: label },
+      element: {
+        type: 'plain_text_input',
+        action_id: SLACK_ACTIONS.reason,
+        multiline: true,
+        max_length: MAX_REASON_CHARS,
+      },
+    },
+    {
+      type: 'actions',
+      elements: [
+        button('Approve this call', SLACK_ACTIONS.approve, id, 'primary'),
+        button('Deny', SLACK_ACTIONS.deny, id, 'danger'),
+        { type: 'button', text: { type: 'plain_text', text: 'Open' }, action_id: 'sallyport_open', url: page.url },
+      ],
+    },
+  ];
+}
+
+function button(text: string, action: string, value: string, style: 'primary' | 'danger') {
+  return { type: 'button', text: { type: 'plain_text', text }, action_id: action, value, style } as const;
+}
+
+function reviewBlock({ person, verdict, reason }: Review): SectionBlock {
+  const who = `${inlineCode(person.name)} ${verdict === 'approve' ? 'approved' : 'denied'}`;
+  const said = section(reason === undefined ? who : `${who}\n${codeBlock(reason)}`);
+  return tooLong(said) ? section(`${who}; the reason is on the page.`) : said;
+}
+
+function linkBlock({ url }: Page, words: string): SectionBlock {
+  return section(`<${escaped(url)}|${words}>`);
+}
+
+/** `verbatim`: names, channels and addresses in it are not made into links and calls. */
+function section(text: string, most?: number): SectionBlock {
+  const fits = most === undefined || text.length <= most;
+  return { type: 'section', text: { type: 'mrkdwn', text: fits ? text : '*A call needs a decision*', verbatim: true } };
+}
+
+function tooLong({ text }: SectionBlock): boolean {
+  return (text?.text.length ?? 0) > MAX_TEXT_CHARS;
+}
