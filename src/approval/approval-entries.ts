@@ -1,7 +1,7 @@
 // What the log is told about an approval. Pure.
 import type { Approval, ApprovalState, Review } from '../core/approval.ts';
 import type { Ask } from '../core/approvals.ts';
-import type { NewEntry } from '../core/entry.ts';
+import { calledWith, type NewEntry } from '../core/entry.ts';
 
 export function requestedEntry(approval: Approval, { invocation, decision, justification }: Ask): NewEntry {
   return {
@@ -13,7 +13,7 @@ export function requestedEntry(approval: Approval, { invocation, decision, justi
       rules: decision.rules,
       expires: new Date(approval.expiresAt).toISOString(),
     },
-    payloads: { arguments: invocation.arguments, ...(justification === undefined ? {} : { justification }) },
+    payloads: { ...calledWith(invocation), ...(justification === undefined ? {} : { justification }) },
   };
 }
 

@@ -4,14 +4,11 @@ import pc from 'picocolors';
 import { type Config, readConfig } from '../config.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../core/json.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { PolicySet } from '../core/policy.ts';
 import type { PrincipalFacts } from '../core/principal.ts';
 import { ConfigurationError } from '../core/problem.ts';
 import type { Tool } from '../core/tool.ts';
 import { explainCall, type Explanation } from '../policy/explain.ts';
-import { loadPolicies } from '../policy/load-policies.ts';
-import { implementations } from './compose.ts';
-import { configFile, policiesBeside, throwawayKeys } from './policy-place.ts';
+import { configFile, policiesBeside, readPolicies } from './policy-place.ts';
 import { EXIT, UsageError } from './terminal.ts';
 
 const NEEDS_APPROVAL = 3;
@@ -83,18 +80,6 @@ async function explain(name: string, written: readonly string[], options: Explai
     session: 'explain',
     now: options.at ?? Date.now(),
   });
-}
-
-async function readPolicies(directory: string, issuers: Config['issuers'] | undefined): Promise<PolicySet> {
-  await using parts = implementations(throwawayKeys());
-  const { policies, problems } = await loadPolicies(directory, {
-    ...{ kinds: parts.kinds, providers: parts.providers, masks: parts.masks },
-    env: process.env,
-    unset: 'warning',
-    ...(issuers && { issuers }),
-  });
-  if (policies === undefined) throw new ConfigurationError(problems);
-  return policies;
 }
 
 function issuerOf(named: string | undefined, config: Config | undefined): string {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { loadConfig } from '../config.ts';
+import { type Config, loadConfig } from '../config.ts';
 import { StoreError } from '../core/errors.ts';
 import type { KeyRing } from '../core/keys.ts';
 import type { LogSource } from '../core/log-source.ts';
@@ -32,12 +32,17 @@ export function withPlace(command: Command): Command {
   return command
     .option('--data <dir>', 'directory of the keys and of the embedded store (default: ".sallyport")')
     .option('--store <url>', 'Postgres that holds the store, with a login that may read it')
-    .option('--config <file>', 'take both from this configuration');
+    .option('--config <file>', 'take both, and what else is needed, from this configuration');
+}
+
+export function configOf({ config: file }: PlaceOptions): Config | undefined {
+  return file === undefined ? undefined : loadConfig({ file, env: process.env });
 }
 
 /** What the options say, or the configuration they name. */
-function placeOf({ data, store, config: file }: PlaceOptions): { readonly data: string; readonly store?: string } {
-  const config = file === undefined ? undefined : loadConfig({ file, env: process.env });
+function placeOf(options: PlaceOptions): { readonly data: string; readonly store?: string } {
+  const { data, store } = options;
+  const config = configOf(options);
   const url = store ?? (data === undefined ? config?.store?.reveal() : undefined);
   return { data: data ?? config?.dataDirectory ?? '.sallyport', ...(url === undefined ? {} : { store: url }) };
 }

@@ -3,8 +3,9 @@ import type { ApprovalState } from './approval.ts';
 import type { RefusalCode } from './errors.ts';
 import type { MaskCounts } from './evidence.ts';
 import type { GrantEnd } from './grants.ts';
-import type { DecisionReason, Effect } from './invocation.ts';
+import type { DecisionReason, Effect, Invocation } from './invocation.ts';
 import type { JsonObject } from './json.ts';
+import type { PrincipalFacts } from './principal.ts';
 
 /** Principal as it stands in entries. */
 export interface EntryPrincipal {
@@ -155,10 +156,18 @@ export type EntryBody =
 export interface Payloads {
   /** Arguments as sent. */
   readonly arguments?: JsonObject;
+  /** What rules saw of the caller beyond the entry, so that the decision can be made again. */
+  readonly principal?: Pick<PrincipalFacts, 'groups' | 'scopes' | 'claims'>;
   /** Why the agent makes the call it asks approval for, in its own words. */
   readonly justification?: string;
   /** What left towards the agent, after masks. */
   readonly result?: JsonObject;
+}
+
+/** The payloads of an entry that begins or refuses a call. */
+export function calledWith({ arguments: sent, principal }: Invocation): Payloads {
+  const { groups, scopes, claims } = principal;
+  return { arguments: sent, principal: { groups, scopes, claims } };
 }
 
 export interface NewEntry {

@@ -41,7 +41,9 @@ export async function openPostgresReader(url: string): Promise<StoreReader> {
         throw new StoreError(describePostgresError(error), error);
       }
     },
-    hold: async () => void (await client.query('begin isolation level repeatable read, read only')),
+    async hold() {
+      await client.query('begin isolation level repeatable read, read only');
+    },
     [Symbol.asyncDispose]: () => client.end(),
   };
 }
