@@ -11,6 +11,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   stdio: async () => (await import('./cli/stdio.ts')).stdioCommand(),
   check: async () => (await import('./cli/check.ts')).checkCommand(),
   explain: async () => (await import('./cli/explain.ts')).explainCommand(),
+  mask: async () => (await import('./cli/mask.ts')).maskCommand(),
   store: async () => (await import('./cli/store.ts')).storeCommand(),
   approvals: async () => (await import('./cli/approvals.ts')).approvalsCommand(),
   login: async () => (await import('./cli/login.ts')).loginCommand(),

@@ -7,7 +7,7 @@ import type { KeyRing } from '../core/keys.ts';
 import { MAX_TOKENS_PER_RESULT, TOKEN_LIFE_MS, TOKEN_RENEWAL_MS } from '../core/limits.ts';
 import { newSalt, seal, unseal } from '../core/sealing.ts';
 import type { Statement, Store } from '../core/store.ts';
-import { TokenError, type TokenVault } from '../core/token-vault.ts';
+import { TokenError, type TokenIssuer, type TokenVault } from '../core/token-vault.ts';
 import { classOfToken } from '../core/value-token.ts';
 import { queries, statement } from './queries.ts';
 import { RecentlyUsed } from './recently-used.ts';
@@ -31,18 +31,27 @@ export interface TokenVaultOptions {
   readonly sealing: KeyRing;
 }
 
+/** `tok_<class>_<26 base32 characters>`: HMAC-SHA-256 over class and value, cut to 128 bits. */
+export function tokenMaker(key: KeyObject): TokenIssuer['tokenFor'] {
+  return (tokenClass, value) => {
+    const mac = createHmac('sha256', key).update(`token\0${tokenClass}\0${value}`).digest();
+    return `tok_${tokenClass}_${base32(mac.subarray(0, TOKEN_BYTES))}`;
+  };
+}
+
 export function createTokenVault({ store, clock, derivation, sealing }: TokenVaultOptions): TokenVault {
   /** Tokens by class and value. */
   const made = new RecentlyUsed<string, string>(MAX_REMEMBERED);
   /** When the row of a principal and a token was written. */
   const written = new RecentlyUsed<string, number>(MAX_REMEMBERED);
 
+  const makeToken = tokenMaker(derivation);
+
   function tokenFor(tokenClass: string, value: string): string {
     const key = `${tokenClass}\0${value}`;
     const known = made.get(key);
     if (known !== undefined) return known;
-    const mac = createHmac('sha256', derivation).update(`token\0${key}`).digest();
-    const token = `tok_${tokenClass}_${base32(mac.subarray(0, TOKEN_BYTES))}`;
+    const token = makeToken(tokenClass, value);
     if (value.length <= MAX_REMEMBERED_CHARACTERS) made.set(key, token);
     return token;
   }
