@@ -15,11 +15,31 @@ export interface PreparedChange {
 export type ChangeFate = readonly number[] | Error;
 
 const UNIQUE_VIOLATION = '23505';
+const DEADLOCK_DETECTED = '40P01';
 /** Classes of errors that are the statement's own: data, constraints, syntax and rights. */
 const STATEMENT_CLASSES = ['22', '23', '42'];
 
-/** All that are kept are durable when it resolves. Rejects when the database took none of them, or was lost on the way. */
+/**
+ * All that are kept are durable when it resolves. Rejects when the database took none of them, or was lost on the way.
+ *
+ * Brokers change the same rows in orders of their own, so that one of two batches may be given up to end a deadlock. The
+ * server has undone all of it then, and it is simply made again; the caller's deadline, which cuts the connection, ends that.
+ */
 export async function commitBatch(
+  client: pg.ClientBase,
+  keys: KeyRing,
+  changes: readonly PreparedChange[],
+): Promise<readonly ChangeFate[]> {
+  for (;;) {
+    try {
+      return await tryBatch(client, keys, changes);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === DEADLOCK_DETECTED)) throw error;
+    }
+  }
+}
+
+async function tryBatch(
   client: pg.ClientBase,
   keys: KeyRing,
   changes: readonly PreparedChange[],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
+import type { Statement } from '../../src/core/store.ts';
 import { Checkpoints } from '../../src/log/checkpoints.ts';
 import { verifierOf } from '../../src/log/signed-note.ts';
 import { verifyLog } from '../../src/log/verify.ts';
@@ -49,6 +50,30 @@ async function removeRole(database: TestDatabase, role: string): Promise<void> {
 describeStore('Postgres', prepare);
 
 describe('the Postgres store', () => {
+  test('makes both of two changes that lock each other out', async () => {
+    const place = await prepare();
+    {
+      await using one = await place.open();
+      await using other = await place.open();
+      const set = (name: string, value: string): Statement => ({
+        sql: `insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value`,
+        parameters: [name, value],
+      });
+      const pause: Statement = { sql: 'select pg_sleep(0.2)', parameters: [] };
+      await Promise.all([
+        one.commit({ statements: [set('a', 'one'), pause, set('b', 'one')] }),
+        other.commit({ statements: [set('b', 'other'), pause, set('a', 'other')] }),
+      ]);
+      const rows = await one.query<{ value: string }>({
+        sql: `select value from settings where name in ('a', 'b') order by name`,
+        parameters: [],
+      });
+      // One after the other: whoever came last set both.
+      expect(new Set(rows.map(({ value }) => value)).size).toBe(1);
+    }
+    await place.remove();
+  });
+
   test('gives the broker no way to write the log but to append', async () => {
     const place = await prepare();
     await using store = await place.open();
