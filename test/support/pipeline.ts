@@ -1,5 +1,5 @@
 // The pipeline over a real store and a real log, with a tool, a credential and faults that a test holds in its hand.
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,10 +9,11 @@ import type { ApprovalRecords } from '../../src/core/approval-records.ts';
 import type { Reviews } from '../../src/core/approvals.ts';
 import type { Call } from '../../src/core/broker.ts';
 import type { Payloads } from '../../src/core/entry.ts';
-import { systemClock } from '../../src/core/clock.ts';
+import { systemClock, type Clock } from '../../src/core/clock.ts';
 import type { LeaseHold, Leases } from '../../src/core/credential.ts';
 import { Lease, type Intent } from '../../src/core/evidence.ts';
 import type { Grants } from '../../src/core/grants.ts';
+import type { Keys } from '../../src/core/keys.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import type { PolicySet, Rule } from '../../src/core/policy.ts';
 import { Principal } from '../../src/core/principal.ts';
@@ -71,6 +72,9 @@ export interface PipelineOptions {
   readonly mask?: Tool['mask'];
   /** Changes the tool. */
   readonly tool?: (tool: Tool) => Tool;
+  /** One of several brokers on one store: its id, the keys that all of them have, and a connection of its own. */
+  readonly shared?: { readonly broker: string; readonly keys: Keys; openStore(): Promise<Store> };
+  readonly clock?: Clock;
   /** Puts faulty ports in the place of good ones. */
   readonly faults?: (ports: Ports) => Partial<Ports>;
 }
@@ -104,8 +108,12 @@ export function rule(effect: Rule['effect'], more: Partial<Rule> = {}): Rule {
 
 export async function startPipeline(options: PipelineOptions = {}): Promise<Pipeline> {
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-pipeline-'));
-  const keys = await loadKeys(join(directory, 'keys'));
-  const store = await openSqliteStore({ file: join(directory, 'store.db'), keys });
+  const {
+    broker: brokerId = 'broker-a',
+    keys = await loadKeys(join(directory, 'keys')),
+    openStore,
+  } = options.shared ?? {};
+  const store = await (openStore?.() ?? openSqliteStore({ file: join(directory, 'store.db'), keys }));
   const backendCalls: ToolCall[] = [];
   const said: string[] = [];
   const leases = new CountingLeases();
@@ -145,13 +153,13 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     tools: new Map([['touch', options.tool?.(tool) ?? tool]]),
     rules: options.rules ?? [rule('allow')],
   };
-  const log = createLog({ store, broker: 'broker-a' });
-  const clock = systemClock;
+  const log = createLog({ store, broker: brokerId });
+  const clock = options.clock ?? systemClock;
   await store.commit({
     statements: [
       {
         sql: 'insert into brokers (id, started_at, heartbeat_at) values (?, ?, ?)',
-        parameters: ['broker-a', clock.now(), clock.now()],
+        parameters: [brokerId, clock.now(), clock.now()],
       },
     ],
   });
@@ -172,14 +180,14 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     repeated: createRepeatedCalls({
       store,
       clock,
-      broker: 'broker-a',
+      broker: brokerId,
       recordedReply: (invocation) => recordedReply(storeLogSource(store), keys.payload, invocation),
       restore: maskedFromRecord,
     }),
     tokens: createTokenVault({ store, clock, derivation: keys.tokenDerivation, sealing: keys.tokenSealing }),
     logger,
     clock,
-    digestKey: createSecretKey(randomBytes(32)),
+    digestKey: keys.digest,
   };
   const broker = createBroker({ ...ports, ...options.faults?.(ports) });
 
