@@ -32,8 +32,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   P0: { code: 'backend_rejected', words: 'The database refused the call.' },
 }; // prettier-ignore
 
-/** Classes whose messages quote arguments or rows, or words of a function's author. */
-const QUOTES_DATA = /^(22|23|P0|44|38|2F)/;
+/** Classes whose messages are of statements, objects and the server; those of any other may quote arguments or rows. */
+const QUOTES_NO_DATA = /^(08|0A|25|28|3D|3F|40|42|53|54|55|57|58)/;
+/** Where a function's author has chosen class and words. */
+const RAISED = 'exec_stmt_raise';
 
 /** Ways for a connection to end that the server announces. */
 const ENDING = /^(08|57P)/;
@@ -54,7 +56,7 @@ export function backendError(error: unknown, backend: string): BackendError {
   const meaning: Meaning = MEANINGS[state] ??
     MEANINGS[state.slice(0, 3)] ??
     MEANINGS[state.slice(0, 2)] ?? { code: 'backend_failed' };
-  const said = QUOTES_DATA.test(state) ? named(error) : error.message;
+  const said = QUOTES_NO_DATA.test(state) && error.routine !== RAISED ? error.message : named(error);
   const detail = `${backend}: SQLSTATE ${state}${said === '' ? '' : `, ${said}`}${meaning.fix === undefined ? '' : ` (${meaning.fix})`}`;
   return new BackendError(meaning.code, detail, {
     cause: error,

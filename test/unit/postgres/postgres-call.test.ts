@@ -13,6 +13,8 @@ beforeAll(async () => {
     grant select, insert, update, delete on notes to shop_support;
     create type mood as enum ('sad', 'happy');
     create function touch() returns int language plpgsql as $$ begin insert into notes values (99, 'touched'); return 1; end $$;
+    create function scold() returns int language plpgsql as
+      $$ begin raise insufficient_privilege using message = 'ann owes 4242'; end $$;
     create function quarrel() returns int language plpgsql as $$ begin raise exception 'the card 4242 is stolen'; end $$;
   `);
   lease = await shop.lease();
@@ -302,6 +304,7 @@ describe('refusals of the database', () => {
       () => write("insert into notes values (51, 'secret-body')"),
       () => run('select :x::int', { x: 'secret-argument' }),
       () => run('select quarrel()'),
+      () => run('select scold()'),
       () => run('select 1/:x::int', { x: 0 }),
     ]) {
       const error = await call().then(
