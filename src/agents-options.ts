@@ -2,6 +2,7 @@
 // Called by src/agents.ts.
 import type { MCPServerStreamableHttp } from '@openai/agents';
 import { z } from 'zod';
+import { MAX_SESSION_LABEL_CHARS } from './core/limits.ts';
 import type { ClientCredentials } from './agents-token.ts';
 
 type ServerOptions = ConstructorParameters<typeof MCPServerStreamableHttp>[0];
@@ -70,8 +71,10 @@ const common = z.strictObject({
   url: address,
   session: z
     .custom<NonNullable<BrokerOptions['session']>>(
-      (value) => typeof value === 'function' || (typeof value === 'string' && value.length > 0 && value.length <= 256),
-      'must be a string of 1 to 256 characters, or a function that returns one',
+      (value) =>
+        typeof value === 'function' ||
+        (typeof value === 'string' && value.length > 0 && value.length <= MAX_SESSION_LABEL_CHARS),
+      `must be a string of 1 to ${MAX_SESSION_LABEL_CHARS} characters, or a function that returns one`,
     )
     .optional(),
   timeoutMs: z

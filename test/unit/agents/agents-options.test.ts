@@ -82,7 +82,12 @@ describe('options that are wrong', () => {
       /unknown options issuer, clientId, clientSecret/,
     ],
     ['a misspelt option', { ...good, sesion: 'a' }, /unknown option sesion/],
-    ['an empty session', { ...good, session: '' }, /session must be a string of 1 to 256/],
+    ['an empty session', { ...good, session: '' }, /session must be a string of 1 to 128/],
+    [
+      'a session that the broker refuses',
+      { ...good, session: 's'.repeat(129) },
+      /session must be a string of 1 to 128/,
+    ],
     ['a timeout of no time', { ...good, timeoutMs: 0 }, /timeoutMs must be more than 0/],
     ['a timeout that would fire at once', { ...good, timeoutMs: 2 ** 31 }, /timeoutMs must be less than 25 days/],
   ])('%s', (_, options, expected) => {
