@@ -55,6 +55,9 @@ const WAITS: Waits = { roundMs: ROUND_MS, holdMs: LEGACY_PATIENCE_MS };
 /** `_meta` key under which `sallyport/agents` says which run of an agent a call belongs to. */
 const SESSION_META_KEY = 'sallyport/session';
 
+/** As policy files have it. */
+const MAX_TOOL_NAME_CHARS = 64;
+
 /** Shared, because each Server would otherwise build an Ajv of its own. */
 const schemaValidator = new AjvJsonSchemaValidator();
 
@@ -96,7 +99,7 @@ export function createMcpServer(
       const call: Call = {
         principal: caller.principal,
         sessionLabel: sessionLabelOf(request.params._meta) ?? caller.sessionLabel,
-        tool: request.params.name,
+        tool: nameWithinBounds(request.params.name),
         arguments: (request.params.arguments ?? {}) as JsonObject,
         signal: caller.signal,
         patience: patienceOf(context, waits),
@@ -118,6 +121,11 @@ export function createMcpServer(
   );
 
   return server;
+}
+
+/** What no tool can be called is cut, and still is no tool's name: names stand in entries, which nobody can erase. */
+function nameWithinBounds(name: string): string {
+  return name.length <= MAX_TOOL_NAME_CHARS ? name : `${name.slice(0, MAX_TOOL_NAME_CHARS).toWellFormed()}…`;
 }
 
 function sessionLabelOf(meta: Record<string, unknown> | undefined): string | undefined {

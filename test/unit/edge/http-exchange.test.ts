@@ -152,6 +152,8 @@ describe('a reply', () => {
     const answer = await send(edge.url, { body: legacyCall(1, 'nothing') });
     expect(answer.json).toMatchObject({ id: 1, error: { code: -32602, message: 'There is no such tool.' } });
     expect(broker.calls.map((call) => call.tool)).toEqual(['nothing']);
+    await send(edge.url, { body: legacyCall(2, 'n'.repeat(100_000)) });
+    expect(broker.calls.at(-1)?.tool).toBe(`${'n'.repeat(64)}…`);
   });
 
   it('says nothing of a fault of the broker’s own', async () => {
