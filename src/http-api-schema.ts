@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { approversOf } from './approval/approval-words.ts';
 import { grantLimits } from './approval/grant-limits.ts';
 import type { OpenedApproval, SeenApproval } from './approval/approval-desk.ts';
-import { APPROVAL_STATES, ROLES } from './core/approval.ts';
+import { APPROVAL_STATES, CHANNELS, ROLES } from './core/approval.ts';
 import type { Grant } from './core/grants.ts';
 import { MAX_REASON_CHARS } from './core/limits.ts';
 
@@ -33,6 +33,15 @@ const requirement = z.object({
   quorum: z.int().describe('How many distinct people must approve.'),
   perGroup: z.record(z.string(), z.int()).describe('So many of them at least from each of these groups.'),
   reasonRequired: z.boolean(),
+});
+
+const delivery = z.object({
+  channel: z.enum(CHANNELS),
+  part: z.enum(['request', 'outcome']),
+  state: z.enum(['waiting', 'delivered', 'superseded', 'given_up']),
+  attempts: z.int(),
+  nextAttemptAt: time.optional(),
+  error: z.string().optional().describe('What the last attempt failed with.'),
 });
 
 export const approvalSchema = z.object({
@@ -69,6 +78,7 @@ export const openedSchema = approvalSchema.extend({
     .describe('All of them, masked only where the tool masks its arguments; null where they cannot be shown.'),
   withheld: z.string().optional().describe('Why they cannot be shown.'),
   justification: z.string().optional().describe('Why the agent makes the call, in its own words.'),
+  deliveries: z.array(delivery).describe('Where approvers are told of it, besides.'),
 });
 
 export const listSchema = z.object({ approvals: z.array(approvalSchema) });
@@ -167,6 +177,11 @@ export function openedJson(opened: OpenedApproval, publicUrl: string): z.input<t
     ...approvalJson(opened, publicUrl),
     ...('withheld' in shown ? { arguments: null, withheld: shown.withheld } : { arguments: shown.values }),
     ...(opened.justification === undefined ? {} : { justification: opened.justification }),
+    deliveries: opened.deliveries.map(({ channel, part, state: at, attempts, dueAt, error }) => ({
+      ...{ channel, part, state: at, attempts },
+      ...(at === 'waiting' ? { nextAttemptAt: new Date(dueAt).toISOString() } : {}),
+      ...(error === undefined ? {} : { error }),
+    })),
   };
 }
 

@@ -10,6 +10,7 @@ import {
 import type { ApprovalRecords } from '../core/approval-records.ts';
 import type { Reviews } from '../core/approvals.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Delivery, DeliveryRecords } from '../core/deliveries.ts';
 import type { GivenAccess, Grant, Grants } from '../core/grants.ts';
 import { MAX_APPROVALS_LOOKED_THROUGH } from '../core/limits.ts';
 import type { Tool } from '../core/tool.ts';
@@ -32,6 +33,8 @@ export interface SeenApproval {
 /** With what will run. */
 export interface OpenedApproval extends SeenApproval, ShownRequest {
   readonly tool: Pick<Tool, 'title' | 'description' | 'annotations'> | undefined;
+  /** Where approvers were told of it, besides. */
+  readonly deliveries: readonly Delivery[];
 }
 
 export interface Verdict {
@@ -62,6 +65,7 @@ export interface ApprovalDeskOptions {
   readonly records: Pick<ApprovalRecords, 'find' | 'list'>;
   readonly reviews: Reviews;
   readonly grants: Grants;
+  readonly deliveries: Pick<DeliveryRecords, 'list'>;
   readonly roles: Readonly<Record<Role, { readonly groups: readonly string[]; readonly people: readonly string[] }>>;
   readonly clock: Clock;
   /** The tool as it is declared now. */
@@ -117,7 +121,13 @@ export function createApprovalDesk(options: ApprovalDeskOptions): ApprovalDesk {
       if (approval === undefined) return 'unknown';
       if (!mayOpen(person, approval)) return 'closed_to_you';
       const tool = options.tool(approval.tool);
-      return { ...seenBy(person, approval), tool, ...(await shownRequest(approval, tool, options.requestOf)) };
+      const deliveries = await options.deliveries.list(id);
+      return {
+        ...seenBy(person, approval),
+        tool,
+        deliveries,
+        ...(await shownRequest(approval, tool, options.requestOf)),
+      };
     },
 
     async review(person, id, said) {

@@ -41,6 +41,7 @@ export function approvalStory(approval: ShownApproval, now: number): string {
     row('digest', approval.digest),
     row('page', approval.page),
     ...(approval.justification === undefined ? [] : [row('because', approval.justification)]),
+    ...approval.deliveries.map((delivery) => row(delivery.channel, deliveryWords(delivery))),
     '',
     ...argumentsOf(approval),
     ...reviews.map(({ person, verdict, reason, at }) => {
@@ -56,6 +57,11 @@ function argumentsOf({ arguments: shown, withheld }: ShownApproval): string[] {
   const entries = Object.entries(shown);
   if (entries.length === 0) return [pc.dim('This tool takes no arguments.'), ''];
   return [...entries.map(([name, value]) => `  ${printable(name)}: ${printable(JSON.stringify(value))}`), ''];
+}
+
+function deliveryWords({ part, state, attempts, nextAttemptAt, error }: ShownApproval['deliveries'][number]): string {
+  const tried = nextAttemptAt === undefined ? '' : `, tried ${attempts} times, next at ${nextAttemptAt}`;
+  return `${part} ${state.replace('_', ' ')}${tried}${error === undefined ? '' : `: ${error}`}`;
 }
 
 function callerOf({ principal: { subject, actor } }: ListedApproval): string {

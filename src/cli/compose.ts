@@ -160,6 +160,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
     records: approvalRecords,
     reviews: approvals,
     grants: approvals,
+    deliveries,
     roles: config.roles,
     clock,
     tool,

@@ -49,7 +49,13 @@ export function createDeliveryRecords(store: Store): DeliveryRecords {
       statement(unchanged(delivery).set({ due_at: until, attempts: delivery.attempts + 1 }), 1),
 
     settled: (delivery, state, handle) =>
-      statement(unchanged(delivery).set({ state, error: null, ...(handle === undefined ? {} : { handle }) })),
+      statement(
+        unchanged(delivery).set({
+          state,
+          ...(state === 'given_up' ? {} : { error: null }),
+          ...(handle === undefined ? {} : { handle }),
+        }),
+      ),
 
     failed: (delivery, error, dueAt) => statement(unchanged(delivery).set({ error, due_at: dueAt })),
 

@@ -181,6 +181,14 @@ describe('with a webhook and a signing secret', () => {
     const waiting = `select attempts, error, due_at from deliveries where state = 'waiting' and part = 'request'`;
     await expect.poll(() => site.query(waiting)[0]?.['error'], { timeout: 5_000 }).toBe('Slack asks to wait');
     expect(Number(site.query(waiting)[0]?.['due_at'])).toBeGreaterThanOrEqual(startedAt + 2_000);
+    const [approval] = site.query('select id from approvals order by id desc limit 1');
+    const { accessToken } = await site.broker.provider.signIn('finn@shop.example');
+    const shown = await fetch(`${site.broker.publicUrl}/api/v1/approvals/${String(approval?.['id'])}`, {
+      headers: { authorization: `Bearer ${accessToken}` },
+    });
+    expect(await shown.json()).toMatchObject({
+      deliveries: [{ channel: 'slack', part: 'request', state: 'waiting', error: 'Slack asks to wait' }],
+    });
     slack.answerWith(undefined);
     await expect.poll(() => slack.messages.length, { timeout: 10_000 }).toBe(before + 1);
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(2_000);

@@ -48,6 +48,7 @@ describe('a configuration', () => {
           algorithms: expect.arrayContaining(['RS256', 'ES256', 'EdDSA']) as string[],
         },
       ],
+      checkpoints: { stdout: false },
       roles: {
         approver: { groups: [], people: [] },
         auditor: { groups: [], people: [] },
@@ -165,6 +166,31 @@ describe('a configuration', () => {
 
   it.each(['8931', 'localhost', '127.0.0.1:65536', '::1:80', 'a b:1'])('refuses to listen on %s', (listen) => {
     expect(problems(`${ONE_ISSUER}listen: "${listen}"\n`)).toHaveLength(1);
+  });
+
+  it('asks of Slack for what belongs together', () => {
+    const people = 'people: { issuer: https://id.example.com, clientId: sallyport }\n';
+    const slack = (keys: string): string => `${ONE_ISSUER}${people}approvals: { slack: { ${keys} } }\n`;
+    const webhook = 'webhook: https://hooks.slack.com/services/T/B/X';
+    const user = 'users: { U1: { subject: finn, groups: [finance] } }';
+    expect(load(slack(`${webhook}, signingSecret: s3cret, ${user}`)).slack).toMatchObject({
+      to: { kind: 'webhook' },
+      users: { U1: { subject: 'finn', groups: ['finance'] } },
+    });
+    expect(JSON.stringify(load(slack(`${webhook}, signingSecret: s3cret, ${user}`)))).not.toMatch(/s3cret|services/);
+    for (const [keys, problem] of [
+      ['signingSecret: s', 'expected either `webhook` or `channel`'],
+      [`${webhook}, channel: C1, botToken: b`, 'expected either `webhook` or `channel`'],
+      ['channel: C1', 'only a bot posts to a channel'],
+      [`${webhook}, signingSecret: s`, 'no click would count'],
+      [`${webhook}, ${user}`, 'nobody can click'],
+      [`${webhook}, botToken: b`, 'nothing would use it'],
+      [`${webhook}, signingSecret: s, users: { a@b.example: { subject: a } }`, 'only a bot can look'],
+      ['webhook: http://hooks.example/x', 'expected https'],
+    ] as const) {
+      expect(problems(slack(keys)).join('\n')).toContain(problem);
+    }
+    expect(problems(`${ONE_ISSUER}approvals: { slack: { ${webhook} } }\n`).join()).toContain('people must be able');
   });
 
   it('says so where there is no file', () => {

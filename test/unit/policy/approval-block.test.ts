@@ -39,3 +39,16 @@ describe('`justification: required`', () => {
     expect((await directory.problems()).join()).toContain('refund has an argument "justification" of its own');
   });
 });
+
+describe('`notify`', () => {
+  test('names a channel that is set up, and is a problem where it is not', async () => {
+    using directory = new PolicyDirectory();
+    directory.write('shop.yaml', SOUND + ask(', notify: [slack]'));
+    const { policies } = await directory.load({ channels: ['slack'] });
+    expect(policies!.rules.find(({ id }) => id === 'ask')!.approval!.notify).toEqual(['slack']);
+    const { problems } = await directory.load({ channels: [] });
+    expect(problems.map(({ message }) => message)).toContain('nobody can be told by slack');
+    directory.write('shop.yaml', SOUND + ask(', notify: [slak]'));
+    expect((await directory.problems()).join()).toContain('expected');
+  });
+});
