@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { grantLimits } from './approval/grant-limits.ts';
 import { approveCall, type Answered } from './approve-call.ts';
+import { LRUCache } from 'lru-cache';
 import { CallRecord, type RecordPorts } from './call-record.ts';
 import { CallerSlots } from './caller-slots.ts';
 import type { Approvals } from './core/approvals.ts';
@@ -40,6 +41,8 @@ export interface RunningBroker extends Broker {
 export function createBroker(ports: Ports): RunningBroker {
   const { clock } = ports;
   const slots = new CallerSlots();
+  /** Principals whose calls above the limit are in the log already. */
+  const floods = new LRUCache<string, true>({ max: 1_000, ttl: 60_000 });
   const closing = new AbortController();
   const running = new Set<Promise<Reply>>();
   let draining = false;
@@ -49,6 +52,9 @@ export function createBroker(ports: Ports): RunningBroker {
     watch.add('identify', call.identifyMs);
     const { principal, tool } = call;
     const arrivedAt = clock.now();
+    // Before anything is looked up or written: who makes too many calls must not cost the others more than this.
+    using slot = slots.take(principal.key);
+    if (slot === undefined) return await tooManyCalls(call, arrivedAt, watch);
     const session = await bounded(ports.sessions.current(principal, call.sessionLabel)).catch(
       (error: unknown) => error as Error,
     );
@@ -63,9 +69,16 @@ export function createBroker(ports: Ports): RunningBroker {
     const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, ports.policies().version, watch);
     if (typeof session !== 'string') return record.unlogged(session);
     if (draining) return await record.refused(refuse('shutting_down'));
-    using slot = slots.take(principal.key);
-    if (slot === undefined) return await record.refused(refuse('too_many_calls'));
     return await passTheDoors(call, invocation, watch);
+  }
+
+  /** The log tells of one a minute, without its arguments: a flood of them must not fill the store for the others. */
+  async function tooManyCalls({ principal, tool }: Call, arrivedAt: number, watch: Stopwatch): Promise<Reply> {
+    const invocation = { id: uuidv7(arrivedAt), session: '', principal, tool, arguments: {}, arrivedAt };
+    const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, ports.policies().version, watch);
+    if (floods.has(principal.key)) return record.dropped(refuse('too_many_calls'));
+    floods.set(principal.key, true);
+    return record.refused(refuse('too_many_calls', { detail: 'more within the minute are not written down' }));
   }
 
   async function passTheDoors(call: Call, arrived: Invocation, watch: Stopwatch): Promise<Reply> {
@@ -74,7 +87,7 @@ export function createBroker(ports: Ports): RunningBroker {
     const tool = visibleTool(policies, principal, call.tool);
     const { args, justification } = splitJustification(tool, call.arguments);
     const invocation: Invocation = { ...arrived, arguments: args };
-    const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, policies.version, watch);
+    const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, policies.version, watch, tool);
     const present = AbortSignal.any([call.signal, closing.signal]);
 
     // 2. Bound and parse.

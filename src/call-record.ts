@@ -30,8 +30,11 @@ export class CallRecord {
   readonly #invocation: Invocation;
   readonly #policy: string;
   readonly #watch: Stopwatch;
+  readonly #tool: Tool | undefined;
 
-  constructor(ports: RecordPorts, invocation: Invocation, policyVersion: string, watch: Stopwatch) {
+  /** @param tool undefined where it is not known, or not yet */
+  constructor(ports: RecordPorts, invocation: Invocation, policyVersion: string, watch: Stopwatch, tool?: Tool) {
+    this.#tool = tool;
     this.#ports = ports;
     this.#invocation = invocation;
     this.#policy = policyVersion;
@@ -49,7 +52,7 @@ export class CallRecord {
       doors: this.#watch.laps,
     };
     try {
-      await bounded(this.#ports.log.append([{ body, payloads: calledWith(this.#invocation) }]));
+      await bounded(this.#ports.log.append([{ body, payloads: calledWith(this.#invocation, this.#tool) }]));
     } catch (error) {
       return this.unlogged(error);
     }
@@ -71,7 +74,7 @@ export class CallRecord {
       ...(permit.grant === undefined ? {} : { grant: permit.grant.id }),
     } as const;
     const claim = tool.annotations.readOnly ? [] : this.#ports.repeated.claim(digest, this.#invocation);
-    const payloads = calledWith(this.#invocation);
+    const payloads = calledWith(this.#invocation, tool);
     const more = { entries: use.entries ?? [], statements: [...claim, ...(use.statements ?? [])] };
     try {
       const intent: unknown = await bounded(this.#ports.log.intent(permit, body, payloads, more));
@@ -93,7 +96,7 @@ export class CallRecord {
   /** Without its outcome in the log, nothing of a result leaves. */
   async outcome(tool: Tool, ending: Ending): Promise<Reply> {
     const id = this.#invocation.id;
-    const finish = tool.annotations.readOnly ? [] : [this.#ports.repeated.finish(id)];
+    const finish = tool.annotations.readOnly ? [] : [this.#end(ending)];
     const entry = this.#outcomeEntry(tool, ending);
     const tokens = 'result' in ending ? ending.tokens : undefined;
     try {
@@ -110,6 +113,13 @@ export class CallRecord {
     };
     if ('result' in ending) return { kind: 'result', invocation: id, result: ending.result, delivered };
     return { ...this.#refusal(ending.refusal), delivered };
+  }
+
+  /** What had no effect may be made again at once; a reply that tells of one is kept for whoever asks again. */
+  #end(ending: Ending): Statement {
+    const { repeated } = this.#ports;
+    const hadNoEffect = 'refusal' in ending && (ending.outcome === 'failed' || ending.outcome === 'cancelled');
+    return hadNoEffect ? repeated.abandon(this.#invocation.id) : repeated.finish(this.#invocation.id);
   }
 
   /** An identical call ran once for both: its reply is this one's too. */
@@ -134,6 +144,11 @@ export class CallRecord {
     if ('result' in ending)
       return { kind: 'result', invocation: this.#invocation.id, result: ending.result, delivered };
     return { ...this.#refusal(ending.refusal), delivered };
+  }
+
+  /** Stopped, with nothing in the log. */
+  dropped(refusal: Refusal): Reply {
+    return this.#refusal(refusal);
   }
 
   /** A person has not decided yet. The request for approval is in the log; this call of it has nothing to add. */

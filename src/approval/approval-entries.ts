@@ -3,7 +3,7 @@ import type { Approval, ApprovalState, Review } from '../core/approval.ts';
 import type { Ask } from '../core/approvals.ts';
 import { calledWith, type NewEntry } from '../core/entry.ts';
 
-export function requestedEntry(approval: Approval, { invocation, decision, justification }: Ask): NewEntry {
+export function requestedEntry(approval: Approval, { invocation, tool, decision, justification }: Ask): NewEntry {
   return {
     body: {
       ...subjectOf(approval),
@@ -13,7 +13,7 @@ export function requestedEntry(approval: Approval, { invocation, decision, justi
       rules: decision.rules,
       expires: new Date(approval.expiresAt).toISOString(),
     },
-    payloads: { ...calledWith(invocation), ...(justification === undefined ? {} : { justification }) },
+    payloads: { ...calledWith(invocation, tool), ...(justification === undefined ? {} : { justification }) },
   };
 }
 

@@ -4,6 +4,7 @@ import pc from 'picocolors';
 import type { JsonObject } from '../core/json.ts';
 import type { WrittenEntry } from '../core/log-source.ts';
 import { whoOf, word } from '../log/describe.ts';
+import { asShown } from '../log/payload.ts';
 import { stepOf, told } from './log-steps.ts';
 import type { Step } from './log-steps.ts';
 import { openPlace, withPlace } from './log-place.ts';
@@ -42,7 +43,8 @@ async function find({ source }: LogPlace, id: string): Promise<readonly WrittenE
 
 function asJson({ body, payloads }: Step): JsonObject {
   if (payloads === undefined) return { entry: body };
-  return { entry: body, payloads: payloads as JsonObject | string };
+  const shown = typeof payloads === 'string' ? payloads : asShown(payloads);
+  return { entry: body, payloads: shown as JsonObject | string };
 }
 
 async function story({ source }: LogPlace, steps: readonly Step[]): Promise<string> {

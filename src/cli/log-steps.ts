@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import type { JsonObject } from '../core/json.ts';
 import type { EntryFilter, WrittenEntry } from '../core/log-source.ts';
 import { doorsOf, gistOf, printable, word } from '../log/describe.ts';
-import { openPayload } from '../log/payload.ts';
+import { asShown, openPayload } from '../log/payload.ts';
 import type { ReportedStep } from '../log/session-html.ts';
 import type { LogPlace } from './log-place.ts';
 
@@ -52,7 +52,7 @@ export function told({ body, payloads }: Step, first: JsonObject): string[] {
   if (doors !== '') lines.push(`   ${pc.dim('doors')} ${doors}`);
   if (typeof payloads === 'string') lines.push(`   ${pc.dim('payload')} ${payloads}`);
   else if (payloads !== undefined) {
-    for (const [name, value] of Object.entries(payloads)) {
+    for (const [name, value] of Object.entries(asShown(payloads))) {
       lines.push(`   ${pc.dim(name)} ${printable(JSON.stringify(value))}`);
     }
   }

@@ -5,6 +5,7 @@ import type { MaskCounts } from './evidence.ts';
 import type { GrantEnd } from './grants.ts';
 import type { DecisionReason, Effect, Invocation } from './invocation.ts';
 import type { JsonObject } from './json.ts';
+import type { Tool } from './tool.ts';
 import type { PrincipalFacts } from './principal.ts';
 
 /** Principal as it stands in entries. */
@@ -156,6 +157,8 @@ export type EntryBody =
 export interface Payloads {
   /** Arguments as sent. */
   readonly arguments?: JsonObject;
+  /** The arguments as they may be shown, where the tool masks some. */
+  readonly shown?: JsonObject;
   /** What rules saw of the caller beyond the entry, so that the decision can be made again. */
   readonly principal?: Pick<PrincipalFacts, 'groups' | 'scopes' | 'claims'>;
   /** Why the agent makes the call it asks approval for, in its own words. */
@@ -165,9 +168,10 @@ export interface Payloads {
 }
 
 /** The payloads of an entry that begins or refuses a call. */
-export function calledWith({ arguments: sent, principal }: Invocation): Payloads {
+export function calledWith({ arguments: sent, principal }: Invocation, tool: Tool | undefined): Payloads {
   const { groups, scopes, claims } = principal;
-  return { arguments: sent, principal: { groups, scopes, claims } };
+  const shown = tool?.maskArguments(sent) ?? sent;
+  return { arguments: sent, ...(shown === sent ? {} : { shown }), principal: { groups, scopes, claims } };
 }
 
 export interface NewEntry {

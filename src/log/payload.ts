@@ -41,3 +41,8 @@ export async function recordedReply(
   if (sealed === undefined) return undefined;
   return openPayload(ring, sealed, JSON.parse(outcome.text) as JsonObject).result;
 }
+
+/** Payloads as people see them: arguments with what the tool masks of them. */
+export function asShown({ shown, ...payloads }: Payloads): Payloads {
+  return shown === undefined ? payloads : { ...payloads, arguments: shown };
+}

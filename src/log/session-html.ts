@@ -2,6 +2,7 @@
 import type { Payloads } from '../core/entry.ts';
 import type { JsonObject } from '../core/json.ts';
 import { doorsOf, gistOf, printable, whoOf, word } from './describe.ts';
+import { asShown } from './payload.ts';
 
 export interface ReportedStep {
   readonly body: JsonObject;
@@ -67,7 +68,7 @@ function details(body: JsonObject, payloads: ReportedStep['payloads']): string {
   if (doors !== '') parts.push(`<br><small>${escape(doors)}</small>`);
   if (typeof payloads === 'string') parts.push(`<br><small>payload ${escape(payloads)}</small>`);
   else if (payloads !== undefined) {
-    for (const [name, value] of Object.entries(payloads)) {
+    for (const [name, value] of Object.entries(asShown(payloads))) {
       parts.push(`<pre>${escape(name)}: ${escape(printable(JSON.stringify(value)))}</pre>`);
     }
   }

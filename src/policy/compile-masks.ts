@@ -1,13 +1,16 @@
 // Reads a `mask:` list with the masks' own schema. Pure.
 import type { DeclaredMask, MaskCompiler } from '../core/masking.ts';
+import { WithheldError } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Report } from '../core/problem.ts';
+import type { TokenIssuer } from '../core/token-vault.ts';
 import { parseReporting } from './schema-problems.ts';
 
-/** The items that could be read; problems of the others are reported. */
-export function readMasks(masks: MaskCompiler, list: unknown, report: Report): DeclaredMask<unknown>[] {
+/** The items under `key` that could be read; problems of the others are reported. */
+export function readMasks(masks: MaskCompiler, list: unknown, report: Report, key = 'mask'): DeclaredMask<unknown>[] {
   if (!Array.isArray(list)) return [];
   return list.flatMap((item: unknown, index) => {
-    const place = ['mask', index] as const;
+    const place = [key, index] as const;
     const own: Report = {
       error: (at, message, hint) => {
         report.error({ ...at, path: [...place, ...at.path] }, message, hint);
@@ -21,10 +24,39 @@ export function readMasks(masks: MaskCompiler, list: unknown, report: Report): D
     return [
       {
         declaration: value,
-        report: (key, message, { offset, hint } = {}) => {
-          own.error({ path: [key], ...(offset === undefined ? {} : { offset }) }, message, hint);
+        report: (part, message, { offset, hint } = {}) => {
+          own.error({ path: [part], ...(offset === undefined ? {} : { offset }) }, message, hint);
         },
       } satisfies DeclaredMask<unknown>,
     ];
   });
 }
+
+/** What people see in the place of arguments that cannot be masked. */
+const HIDDEN: JsonObject = { hidden: 'These arguments could not be masked, so none is shown.' };
+
+/** Arguments as they may be shown; the same ones where no masks are declared. Never throws. */
+export function argumentMask(
+  masks: MaskCompiler,
+  declared: readonly DeclaredMask<unknown>[],
+): (args: JsonObject) => JsonObject {
+  if (declared.length === 0) return (args) => args;
+  for (const { declaration, report } of declared) {
+    if ((declaration as { with?: unknown }).with !== 'tokenize') continue;
+    report('with', 'arguments are shown to people, who have no use for tokens', { hint: 'use `hash` or `redact`' });
+  }
+  const mask = masks.compile(declared);
+  return (args) => {
+    try {
+      return mask.apply({ structured: args }, NO_TOKENS).structured ?? HIDDEN;
+    } catch {
+      return HIDDEN;
+    }
+  };
+}
+
+const NO_TOKENS: TokenIssuer = {
+  tokenFor: () => {
+    throw new WithheldError('there are no tokens for arguments');
+  },
+};

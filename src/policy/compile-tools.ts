@@ -6,13 +6,13 @@ import type { ProblemPlace, Report } from '../core/problem.ts';
 import type { Tool } from '../core/tool.ts';
 import type { Validate } from './argument-validator.ts';
 import { type CompiledBackend, definitionHash } from './compile-backends.ts';
-import { readMasks } from './compile-masks.ts';
+import { argumentMask, readMasks } from './compile-masks.ts';
 import type { Declared } from './declared-files.ts';
 import { type ToolDeclaration, toolSchema } from './file-schema.ts';
 import { acceptsTokens, objectSchema, withoutTokens } from './input-schema.ts';
 import { parseAnyway, splitKeys } from './own-keys.ts';
 import { findReferences } from './references.ts';
-import type { JsonObject, JsonSchema } from '../core/json.ts';
+import type { JsonSchema } from '../core/json.ts';
 
 export interface CompiledDeclaration {
   readonly declared: DeclaredTool<unknown, unknown>;
@@ -41,6 +41,7 @@ export function compileTool(
   const keys = splitKeys(written.raw, toolSchema, backend?.kind.tool, report);
   const common = parseAnyway(toolSchema, keys.common, report, insteadOfWrong).value;
   const ownMasks = readMasks(masks, written.raw['mask'], report);
+  const maskArguments = argumentMask(masks, readMasks(masks, written.raw['maskArguments'], report, 'maskArguments'));
   if (common === undefined || backend === undefined) return undefined;
   const { readOnly, destructive, idempotent } = common;
   if (readOnly && destructive)
@@ -65,7 +66,7 @@ export function compileTool(
     declared,
     tools: backend.kind
       .compile(declared, report)
-      .map((compiled) => assemble(compiled, common, written, backend, masks, allMasks, validator)),
+      .map((compiled) => assemble(compiled, common, written, backend, masks, allMasks, maskArguments, validator)),
     inputSound: toolSchema.shape.input.safeParse(keys.common['input']).success,
     masks: maskPlaces(written.raw['mask']),
     report,
@@ -79,6 +80,7 @@ function assemble(
   backend: CompiledBackend,
   masks: MaskCompiler,
   declaredMasks: readonly DeclaredMask<unknown>[],
+  maskArguments: Tool['maskArguments'],
   validator: (schema: JsonSchema) => Validate,
 ): Tool {
   return Object.freeze<Tool>({
@@ -94,7 +96,7 @@ function assemble(
     validate: validator(compiled.inputSchema),
     ...(acceptsTokens(input) ? { validateResolved: validator(objectSchema(withoutTokens(input))) } : {}),
     mask: masks.compile(declaredMasks),
-    maskArguments: (args: JsonObject) => args,
+    maskArguments,
     call: backend.sound ? (call) => compiled.call(call) : refuseCall,
   });
 }

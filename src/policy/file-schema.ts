@@ -61,6 +61,7 @@ export const toolSchema = z.strictObject({
   idempotent: z.boolean().default(false).describe('Calling it twice does no more than calling it once: told to clients.'),
   limits: limitsSchema.prefault({}).describe('How much a call may take.'),
   mask: z.array(block).default([]).describe('Masks on its results, added to those of its backend.'),
+  maskArguments: z.array(block).default([]).describe('Masks on its arguments wherever people see them: approvers, and readers of the log. `$` is the arguments.'),
 }); // prettier-ignore
 
 const some = z.array(z.string().min(1)).min(1);

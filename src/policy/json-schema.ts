@@ -17,7 +17,7 @@ export function policyJsonSchema({ kinds, providers, masks }: Implementations): 
   const tools = merged(
     toolSchema,
     undefined,
-    { mask },
+    { mask, maskArguments: mask },
     kinds.map(({ tool }) => writtenSchema(tool)),
   );
   const file = writtenSchema(fileSchema);
