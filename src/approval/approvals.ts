@@ -106,7 +106,7 @@ export function createApprovals({ records, outbox, log, clock, ...options }: App
           return { kind: 'approved', permit, use };
         }
         if (now >= until) return { kind: 'pending', approval };
-        await records.settled(approval.id, Math.min(APPROVAL_LOOK_MS, until - now), signal);
+        await records.settled(approval.id, Math.min(APPROVAL_LOOK_MS, until - now, approval.expiresAt - now), signal);
         approval = (await records.find(approval.id)) ?? approval;
       }
     },

@@ -55,7 +55,7 @@ export const CHECKPOINT_INTERVAL_MS = 500;
 /** An agent must not be able to flood a person with requests. */
 export const MAX_PENDING_APPROVALS_PER_PRINCIPAL = 20;
 /** Waiters look at their approval this often, should no sign of a change reach them. */
-export const APPROVAL_LOOK_MS = 1_000;
+export const APPROVAL_LOOK_MS = 15_000;
 /** How often a broker asks the store which approvals have changed, while anybody waits. */
 export const APPROVAL_POLL_MS = 100;
 /** How often a broker asks the store whether grants that it uses have ended. */
