@@ -41,9 +41,9 @@ export function argumentMask(
   declared: readonly DeclaredMask<unknown>[],
 ): (args: JsonObject) => JsonObject {
   if (declared.length === 0) return (args) => args;
-  for (const { declaration, report } of declared) {
-    if ((declaration as { with?: unknown }).with !== 'tokenize') continue;
-    report('with', 'arguments are shown to people, who have no use for tokens', { hint: 'use `hash` or `redact`' });
+  for (const one of declared) {
+    if ((one.declaration as { with?: unknown }).with !== 'tokenize') continue;
+    one.report('with', 'arguments are shown to people, who have no use for tokens', { hint: 'use `hash` or `redact`' });
   }
   const mask = masks.compile(declared);
   return (args) => {
