@@ -5,6 +5,8 @@ import { reviewRefusedWords } from './approval/review-words.ts';
 import type { Person, ReviewRefused } from './core/approval.ts';
 import {
   approvalJson,
+  erasedSchema,
+  erasureSchema,
   filterSchema,
   grantFilterSchema,
   grantJson,
@@ -17,9 +19,11 @@ import {
   whoamiSchema,
 } from './http-api-schema.ts';
 import type { Problem } from './http-problem.ts';
+import type { Erasures } from './log/erasures.ts';
 
 export interface Asked {
   readonly desk: ApprovalDesk;
+  readonly erasures: Erasures;
   readonly publicUrl: string;
   readonly person: Person;
   /** Of the path. */
@@ -151,7 +155,38 @@ export const OPERATIONS: readonly Operation[] = [
       return answer === 'revoked' ? { value: { revoked: true } } : { problem: GRANT_PROBLEMS[answer] };
     },
   },
+  {
+    id: 'erasePayloads',
+    method: 'POST',
+    path: '/log/erasures',
+    pattern: /^\/log\/erasures$/,
+    summary:
+      'Erases arguments and results that were kept beside log entries. The entries stay, and the log still verifies.',
+    query: nothing,
+    body: erasureSchema,
+    status: 201,
+    answer: erasedSchema,
+    problems: { 403: 'It takes the role admin.', 404: 'One of the entries has nothing to erase.' },
+    async run({ desk, erasures, person, body }) {
+      if (!desk.rolesOf(person).includes('admin')) return { problem: NOT_ADMIN };
+      const erased = await erasures.erase(person, body as z.output<typeof erasureSchema>);
+      return erased === 'missing' ? { problem: NOTHING_TO_ERASE } : { value: { erased } };
+    },
+  },
 ];
+
+const NOT_ADMIN: Problem = {
+  status: 403,
+  code: 'not_admin',
+  title: 'Nothing was erased.',
+  detail: 'It takes the role admin, which the configuration gives under `roles`.',
+};
+const NOTHING_TO_ERASE: Problem = {
+  status: 404,
+  code: 'nothing_to_erase',
+  title: 'Nothing was erased.',
+  detail: 'One of these entries does not exist, was written without a payload, or has lost it already.',
+};
 
 const GRANT_PROBLEMS: Readonly<Record<'unknown' | 'not_an_approver' | 'over', Problem>> = {
   unknown: { status: 404, code: 'unknown', title: 'There is no such grant.', detail: 'Look at the list of grants.' },

@@ -5,7 +5,7 @@ import { grantLimits } from './approval/grant-limits.ts';
 import type { OpenedApproval, SeenApproval } from './approval/approval-desk.ts';
 import { APPROVAL_STATES, CHANNELS, ROLES } from './core/approval.ts';
 import type { Grant } from './core/grants.ts';
-import { MAX_REASON_CHARS } from './core/limits.ts';
+import { MAX_ERASED_ENTRIES, MAX_REASON_CHARS } from './core/limits.ts';
 
 /** Of the digest: enough to recognise a request by, on a page or over the phone. */
 const DIGEST_CHARS = 12;
@@ -193,4 +193,21 @@ export function grantJson(grant: Grant): z.input<typeof grantSchema> {
     expiresAt: new Date(expiresAt).toISOString(),
     ...(endedAt === undefined ? {} : { endedAt: new Date(endedAt).toISOString() }),
   };
+}
+
+export const erasureSchema = z
+  .strictObject({
+    entries: z.array(z.int().min(1)).min(1).max(MAX_ERASED_ENTRIES).optional().describe('Numbers of entries.'),
+    invocation: z.string().min(1).optional().describe('All that was kept of one call.'),
+    before: time.optional().describe('All that was written earlier.'),
+    reason: z.string().trim().min(1).max(MAX_REASON_CHARS).describe('Why; it stands in the log.'),
+  })
+  .refine(({ entries, invocation, before }) => [entries, invocation, before].filter(isDefined).length === 1, {
+    error: 'expected exactly one of entries, invocation and before',
+  });
+
+export const erasedSchema = z.object({ erased: z.int().describe('How many payloads are gone.') });
+
+function isDefined(value: unknown): boolean {
+  return value !== undefined;
 }

@@ -12,6 +12,7 @@ import { sendProblem, type Problem } from './http-problem.ts';
 import { sendJson } from './http-reply.ts';
 import { challenge } from './identity/challenge.ts';
 import type { PeopleAuthenticator } from './identity/people-authenticator.ts';
+import type { Erasures } from './log/erasures.ts';
 import { protectedResourceMetadataUrl } from './identity/protected-resource.ts';
 
 export interface HttpApiOptions {
@@ -19,6 +20,7 @@ export interface HttpApiOptions {
   readonly version: string;
   readonly authenticator: Pick<PeopleAuthenticator, 'authenticate'>;
   readonly desk: ApprovalDesk;
+  readonly erasures: Erasures;
 }
 
 export type HttpMount = (
@@ -109,9 +111,9 @@ export function createHttpApi(options: HttpApiOptions): HttpMount {
       }
       body = parsed.data;
     }
-    const { desk, publicUrl } = options;
+    const { desk, erasures, publicUrl } = options;
     try {
-      const answered = await operation.run({ desk, publicUrl, person, parameters, query: query.data, body });
+      const answered = await operation.run({ desk, erasures, publicUrl, person, parameters, query: query.data, body });
       if ('problem' in answered) sendProblem(response, answered.problem);
       else sendJson(response, operation.status, answered.value);
     } catch (error) {

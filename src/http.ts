@@ -13,6 +13,7 @@ import { HEADERS_TIMEOUT_MS, IDLE_CONNECTION_MS, MAX_BODY_BYTES, MAX_HEADER_BYTE
 import { REQUEST_TIMEOUT_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
 import { createHttpApi } from './http-api.ts';
+import type { Erasures } from './log/erasures.ts';
 import { createHttpConsole, type HttpConsoleOptions } from './http-console.ts';
 import { createHttpSlack, type SlackSide } from './http-slack.ts';
 import { readJsonBody } from './http-body.ts';
@@ -58,6 +59,7 @@ export interface PeopleSide {
   readonly clientId: string;
   readonly authenticator: Pick<PeopleAuthenticator, 'authenticate'>;
   readonly desk: ApprovalDesk;
+  readonly erasures: Erasures;
   readonly console: Omit<HttpConsoleOptions, 'publicUrl' | 'desk' | 'logger'>;
 }
 

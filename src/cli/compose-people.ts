@@ -9,12 +9,14 @@ import { CONSOLE_SESSION_S, SIGN_IN_S } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import type { Logger } from '../core/logger.ts';
 import type { PeopleSide } from '../http.ts';
+import type { Erasures } from '../log/erasures.ts';
 import type { AuthFailures } from '../identity/auth-failures.ts';
 import { createPeopleAuthenticator } from '../identity/people-authenticator.ts';
 import { createPeopleSignIn } from '../identity/people-sign-in.ts';
 
 interface Shared {
   readonly desk: ApprovalDesk;
+  readonly erasures: Erasures;
   readonly keys: Pick<Keys, 'digest'>;
   readonly log: Log;
   readonly clock: Clock;
@@ -27,7 +29,7 @@ export function openPeopleSide(config: Config, shared: Shared): PeopleSide | und
   const { people, issuers, publicUrl } = config;
   const issuer = issuers.find((candidate) => candidate.issuer === people?.issuer);
   if (people === undefined || issuer === undefined) return undefined;
-  const { desk, keys, log, clock, logger, failures } = shared;
+  const { desk, erasures, keys, log, clock, logger, failures } = shared;
   const { groupsClaim, algorithms } = issuer;
   const groupPrefix = issuers.length > 1 ? `${issuer.name ?? ''}:` : '';
 
@@ -47,6 +49,7 @@ export function openPeopleSide(config: Config, shared: Shared): PeopleSide | und
     issuer: people.issuer,
     clientId: people.clientId,
     desk,
+    erasures,
     authenticator: {
       async authenticate(authorization) {
         const result = await verifier.authenticate(authorization);

@@ -23,6 +23,7 @@ import type { Authenticator } from '../identity/authenticate.ts';
 import { countAuthFailures } from '../identity/auth-failures.ts';
 import { createAuthenticator } from '../identity/oidc-authenticator.ts';
 import { Checkpoints } from '../log/checkpoints.ts';
+import { createErasures } from '../log/erasures.ts';
 import { createLog } from '../log/log.ts';
 import { recordedReply, requestedPayloads } from '../log/payload.ts';
 import { publishedInFile, publishToAddress, publishToFile, publishToStream } from '../log/publish.ts';
@@ -36,7 +37,7 @@ import { announceBroker } from '../store/broker-presence.ts';
 import { loadKeys } from '../store/keys.ts';
 import { createDeliveryRecords } from '../store/delivery-records.ts';
 import { createLeaseRecords } from '../store/lease-records.ts';
-import { storeLogSource } from '../store/log-source.ts';
+import { payloadRecords, storeLogSource } from '../store/log-source.ts';
 import { openLogTree } from '../store/log-tree.ts';
 import { openPostgresStore } from '../store/postgres-store.ts';
 import { createRepeatedCalls } from '../store/repeated-calls.ts';
@@ -166,7 +167,8 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
     tool,
     requestOf,
   });
-  const people = openPeopleSide(config, { desk, keys, log, clock, logger, failures });
+  const erasures = createErasures(log, payloadRecords(store));
+  const people = openPeopleSide(config, { desk, erasures, keys, log, clock, logger, failures });
   const told = { store, log, approvals: approvalRecords, deliveries, reviews: approvals, requestOf, tool };
   const { delivering, clicks } = openSlack(config, { ...told, clock, logger });
   opening.use(delivering);

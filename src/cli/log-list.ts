@@ -52,8 +52,8 @@ async function keepListing(
 
 export function withFilters(command: Command): Command {
   return command
-    .option('--since <time>', 'from this time on (2026-11-23, 2026-11-23T21:00Z, or 15m, 2h, 3d ago)', time)
-    .option('--until <time>', 'before this time', time)
+    .option('--since <time>', 'from this time on (2026-11-23, 2026-11-23T21:00Z, or 15m, 2h, 3d ago)', moment)
+    .option('--until <time>', 'before this time', moment)
     .option('--principal <name>', 'subject or agent')
     .option('--tool <name>')
     .option('--outcome <word>', 'succeeded, failed, unknown, withheld, cancelled or refused')
@@ -92,16 +92,16 @@ export function wholeNumber(text: string): number {
 }
 
 /** A point in time as entries write it. */
-function time(text: string): string {
+export function moment(text: string): string {
   const ago = /^(\d{1,6})([smhd])$/.exec(text);
   const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-  const moment = ago
+  const ms = ago
     ? Date.now() - Number(ago[1]) * units[ago[2] as keyof typeof units]
     : /^\d{4}-\d\d-\d\d/.test(text)
       ? Date.parse(text)
       : NaN;
-  if (Number.isNaN(moment)) {
+  if (Number.isNaN(ms)) {
     throw new InvalidArgumentError('Expected a date, a time such as 2026-11-23T21:00Z, or how long ago, such as 15m.');
   }
-  return new Date(moment).toISOString();
+  return new Date(ms).toISOString();
 }

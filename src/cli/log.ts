@@ -1,5 +1,6 @@
 // `sallyport log`: for auditors. Reads the store or a copy of it; needs no running broker.
 import { Command } from 'commander';
+import { eraseCommand } from './log-erase.ts';
 import { exportCommand } from './log-export.ts';
 import { listCommand } from './log-list.ts';
 import { keyCommand, proveCommand } from './log-prove.ts';
@@ -16,6 +17,7 @@ const COMMANDS = [
   proveCommand,
   keyCommand,
   exportCommand,
+  eraseCommand,
   schemaCommand,
 ];
 

@@ -2,7 +2,8 @@
 import { sql } from 'kysely';
 import { BROKER_SILENT_MS } from '../core/limits.ts';
 import type { EntryFilter, LogSource, WrittenEntry } from '../core/log-source.ts';
-import type { Statement, Store } from '../core/store.ts';
+import type { PayloadRecords } from '../core/payload-records.ts';
+import type { Store } from '../core/store.ts';
 import { queries, statement } from './queries.ts';
 
 export function storeLogSource(store: Pick<Store, 'query'>): LogSource {
@@ -53,19 +54,19 @@ function contains(expression: ReturnType<typeof sql>, text: string) {
   return sql<boolean>`${expression} like ${pattern} escape '\\'`;
 }
 
-/** To be committed with the `payload.erased` entry that names it. Conflict where there is none to erase. */
-export function erasePayload(seq: number): Statement {
-  return statement(queries.deleteFrom('payloads').where('seq', '=', seq), 1);
-}
-
-/** Numbers of entries before `time` (RFC 3339) that still have a payload: what a retention rule erases, in portions. */
-export async function payloadsBefore(store: Pick<Store, 'query'>, time: string, limit: number): Promise<number[]> {
-  const query = queries
+/** What a payload is found and removed by; see src/core/payload-records.ts. */
+export function payloadRecords(store: Pick<Store, 'query'>): PayloadRecords {
+  const kept = queries
     .selectFrom('payloads')
     .innerJoin('entries', 'entries.seq', 'payloads.seq')
     .select('payloads.seq')
-    .where(sql`body ->> 'time'`, '<', time)
-    .orderBy('payloads.seq')
-    .limit(limit);
-  return (await store.query<{ seq: number }>(statement(query))).map(({ seq }) => seq);
+    .orderBy('payloads.seq');
+  const numbers = async (query: Parameters<typeof statement>[0]): Promise<number[]> =>
+    (await store.query<{ seq: number }>(statement(query))).map(({ seq }) => seq);
+  return {
+    ofInvocation: (invocation, limit) =>
+      numbers(kept.where(sql`body ->> ${sql.lit('invocation')}`, '=', invocation).limit(limit)),
+    before: (time, limit) => numbers(kept.where(sql`body ->> 'time'`, '<', time).limit(limit)),
+    erased: (seq) => statement(queries.deleteFrom('payloads').where('seq', '=', seq), 1),
+  };
 }

@@ -7,16 +7,15 @@ import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EntryBody } from '../../src/core/entry.ts';
 import type { Keys } from '../../src/core/keys.ts';
-import { Conflict } from '../../src/core/store.ts';
 import type { Store } from '../../src/core/store.ts';
 import { entrySchema } from '../../src/log/entry-schema.ts';
-import { erasePayloads } from '../../src/log/erase.ts';
+import { createErasures } from '../../src/log/erasures.ts';
 import { createLog } from '../../src/log/log.ts';
 import { recordedReply } from '../../src/log/payload.ts';
 import { verifyLog } from '../../src/log/verify.ts';
 import { loadKeys } from '../../src/store/keys.ts';
 import { storeLogCopy } from '../../src/store/log-copy.ts';
-import { erasePayload, payloadsBefore, storeLogSource } from '../../src/store/log-source.ts';
+import { payloadRecords, storeLogSource } from '../../src/store/log-source.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 
 const principal = { issuer: 'https://issuer.example', subject: 'ann', actor: 'agent' };
@@ -120,13 +119,14 @@ describe('an erased payload', () => {
     expect(await recordedReply(source, keys.payload, 'erased')).toEqual({ email: 'ann@example.com' });
     const sealed = Buffer.from((await source.sealedPayload(seq!))!);
     const future = new Date(Date.now() + 60_000).toISOString();
-    expect(await payloadsBefore(store, future, 100)).toContain(seq);
+    expect(await payloadRecords(store).before(future, 100)).toContain(seq);
 
-    await erasePayloads(log, erasePayload, { entries: [seq!], reason: 'asked for by the person', person });
+    const erasures = createErasures(log, payloadRecords(store));
+    const request = { entries: [seq!, seq!], reason: 'asked for by the person' };
+    expect(await erasures.erase({ ...person, groups: [] }, request)).toBe(1);
     expect(await recordedReply(source, keys.payload, 'erased')).toBeUndefined();
-    expect(await payloadsBefore(store, future, 100)).not.toContain(seq);
-    const again = erasePayloads(log, erasePayload, { entries: [seq!], reason: 'again' });
-    await expect(again).rejects.toBeInstanceOf(Conflict);
+    expect(await payloadRecords(store).before(future, 100)).not.toContain(seq);
+    expect(await erasures.erase({ ...person, groups: [] }, request)).toBe('missing');
     const found = await verifyLog(storeLogCopy(store), { verifiers: [], payloadKeys: keys.payload, now: 0 });
     expect(found).toMatchObject({ findings: [], payloads: { erased: 1, checked: 1 } });
 

@@ -1,7 +1,10 @@
 // The people's API of a whole broker: a real agent's call waits, and real people of the real provider decide about it.
+import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { storeLogSource } from '../../src/store/log-source.ts';
+import { openSqliteReader } from '../../src/store/sqlite-reader.ts';
 import { startTestBroker, type TestBroker } from '../support/broker.ts';
 import { refundsOn, type Refunds } from '../support/waiting-refunds.ts';
 
@@ -223,6 +226,43 @@ describe('two approvers who click in the same moment', () => {
   });
 });
 
+describe('what was kept beside the log', () => {
+  it('is erased at the word of an admin alone, and the log says who did it and why', async () => {
+    const { id, reply } = await refunds.ask();
+    await review(id, 'finn', { verdict: 'deny', reason: 'not ours' });
+    await reply;
+    await using reader = openSqliteReader(join(broker.dataDirectory, 'sallyport.db'));
+    const source = storeLogSource(reader);
+    const [requested] = await source.entries({ type: 'approval.requested', text: id }, 1);
+    const { invocation } = JSON.parse(requested!.text) as { invocation: string };
+    const erase = (as: string, asked: unknown): Promise<Answer> => {
+      const headers = { 'content-type': 'application/json' };
+      return ask('/log/erasures', as, { method: 'POST', headers, body: JSON.stringify(asked) });
+    };
+    const asked = { invocation, reason: 'the customer asked for it' };
+    expect(await erase('finn', asked)).toMatchObject({ status: 403, body: { code: 'not_admin' } });
+    for (const wrong of [
+      { reason: 'x' },
+      { ...asked, before: '2020-01-01T00:00:00Z' },
+      { invocation },
+      { ...asked, entries: [] },
+    ]) {
+      expect(await erase('paula', wrong)).toMatchObject({ status: 400, body: { code: 'invalid_body' } });
+    }
+    expect(await source.sealedPayload(requested!.seq)).toBeDefined();
+    expect(await erase('paula', asked)).toMatchObject({ status: 201, body: { erased: 2 } });
+    expect(await source.sealedPayload(requested!.seq)).toBeUndefined();
+    const gone = { entries: [requested!.seq], reason: 'again' };
+    expect(await erase('paula', gone)).toMatchObject({ status: 404, body: { code: 'nothing_to_erase' } });
+    const [entry] = await source.entries({ type: 'payload.erased' }, 1, 'newest');
+    expect(JSON.parse(entry!.text)).toMatchObject({ reason: asked.reason, person: { subject: 'paula@shop.example' } });
+    expect((await ask(`/approvals/${id}`, 'finn')).body).toMatchObject({
+      arguments: null,
+      withheld: 'They have been erased.',
+    });
+  });
+});
+
 describe('the OpenAPI document', () => {
   const ajv = formats.default(new Ajv2020({ strict: false }));
   const sample = (schema: object, value: unknown): void => {
@@ -238,6 +278,7 @@ describe('the OpenAPI document', () => {
     const said: Record<string, unknown> = {
       '/approvals/{id}/reviews': { verdict: 'deny', reason: 'tidying up' },
       '/grants/{id}/revocation': {},
+      '/log/erasures': { before: '2020-01-01T00:00:00Z', reason: 'too old' },
     };
     const served = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods as object).map(([method, operation]) => ({ path, method, operation })),
@@ -249,12 +290,14 @@ describe('the OpenAPI document', () => {
       'post /approvals/{id}/reviews',
       'get /grants',
       'post /grants/{id}/revocation',
+      'post /log/erasures',
     ]);
     for (const { path, method, operation } of served) {
       const init = { method: method.toUpperCase(), headers: { 'content-type': 'application/json' } };
       const body = said[path] === undefined ? {} : { body: JSON.stringify(said[path]) };
       if (operation.requestBody) sample(operation.requestBody.content['application/json'].schema, said[path]);
-      const good = await ask(path.replace('{id}', id), 'finn', { ...init, ...body });
+      const who = path.startsWith('/log/') ? 'paula' : 'finn';
+      const good = await ask(path.replace('{id}', id), who, { ...init, ...body });
       // No grant has the id of an approval.
       if (path.startsWith('/grants/{id}')) sample(document.components.schemas.Problem, good.body);
       else sample(operation.responses[good.status].content['application/json'].schema, good.body);

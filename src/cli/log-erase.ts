@@ -1,0 +1,35 @@
+// `sallyport log erase`: removes what was kept beside entries, over the API of a running broker.
+import { Command } from 'commander';
+import { callApi } from './people-api.ts';
+import { withBroker, type PeopleOptions } from './people-broker.ts';
+import { moment, wholeNumber } from './log-list.ts';
+import { EXIT } from './terminal.ts';
+
+interface EraseOptions extends PeopleOptions {
+  readonly invocation?: string;
+  readonly before?: string;
+  readonly reason: string;
+  readonly json?: true;
+}
+
+export function eraseCommand(): Command {
+  return withBroker(new Command('erase'))
+    .description('erase arguments and results kept beside entries; the log still verifies, and says who did it and why')
+    .argument('[seq...]', 'numbers of entries', (text: string, before: number[] = []) => [...before, wholeNumber(text)])
+    .option('--invocation <id>', 'all that was kept of one call')
+    .option('--before <time>', 'all that was written earlier (2026-11-23, 2026-11-23T21:00Z, or 90d ago)', moment)
+    .requiredOption('--reason <words>', 'why; it stands in the log')
+    .option('--json', 'as JSON')
+    .action(async (seqs: readonly number[], { invocation, before, reason, json, ...options }: EraseOptions) => {
+      const asked = { invocation, before, reason, ...(seqs.length > 0 && { entries: seqs }) };
+      const answer = await callApi(options, '/log/erasures', asked);
+      if ('problem' in answer) {
+        const { title, detail } = answer.problem;
+        process.stderr.write(json ? `${JSON.stringify(answer.problem)}\n` : `${title}\n${detail}\n`);
+        process.exitCode = EXIT.no;
+        return;
+      }
+      const { erased } = answer.value as { readonly erased: number };
+      process.stdout.write(json ? `${JSON.stringify(answer.value)}\n` : `${erased} payloads erased\n`);
+    });
+}
