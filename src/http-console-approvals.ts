@@ -1,10 +1,12 @@
 // What the console shows of approvals, and what comes of a decision; from the desk to a page.
 import type { ApprovalDesk, OpenedApproval } from './approval/approval-desk.ts';
 import { approversOf } from './approval/approval-words.ts';
+import { grantLimits } from './approval/grant-limits.ts';
 import { reviewRefusedWords } from './approval/review-words.ts';
 import { approvalPage, listPage, type Refusal } from './console/approval-pages.ts';
 import { messagePage, type Viewer } from './console/pages.ts';
 import type { Clock } from './core/clock.ts';
+import type { GivenAccess } from './core/grants.ts';
 import { MAX_REASON_CHARS } from './core/limits.ts';
 
 interface Context {
@@ -44,7 +46,8 @@ export async function showApproval(
     const words = 'It is open to those its rule asks, and to people with a role here. You are neither.';
     return { status: 403, page: messagePage('You may not open this approval', words, list, viewer) };
   }
-  const shown = { ...opened, needs: approversOf(opened.approval.requirements), ...mayDo(opened) };
+  const { requirements } = opened.approval;
+  const shown = { ...opened, needs: approversOf(requirements), grant: grantLimits(requirements), ...mayDo(opened) };
   return { status: refusal?.status ?? 200, page: approvalPage(shown, clock.now(), viewer, refusal) };
 }
 
@@ -57,8 +60,9 @@ export async function takeDecision(
 ): Promise<Shown> {
   const verdict = form.get('verdict');
   const reason = form.get('reason') ?? '';
-  if (verdict !== 'approve' && verdict !== 'deny') {
-    const words = 'Choose: approve this call, or deny it.';
+  const grant = verdict === 'grant' ? givenIn(form) : undefined;
+  if (verdict !== 'approve' && verdict !== 'deny' && grant === undefined) {
+    const words = 'Choose: approve this call, or deny it. Access for a while needs a number of minutes and of calls.';
     return showApproval(context, viewer, id, { status: 400, words, reason });
   }
   if (reason.length > MAX_REASON_CHARS) {
@@ -66,10 +70,21 @@ export async function takeDecision(
     return showApproval(context, viewer, id, { status: 400, words, reason });
   }
   const said = reason.trim() === '' ? undefined : reason;
-  const answer = await context.desk.review(viewer.person, id, { verdict, reason: said });
+  const answer = await context.desk.review(viewer.person, id, {
+    verdict: verdict === 'deny' ? 'deny' : 'approve',
+    reason: said,
+    grant,
+  });
   if (answer === 'counted') return { location: `/console/approvals/${id}` };
-  const status = answer === 'reason_missing' ? 422 : 409;
+  const status = answer === 'reason_missing' || answer === 'grant_too_wide' ? 422 : 409;
   return showApproval(context, viewer, id, { status, words: reviewRefusedWords(answer), reason });
+}
+
+/** What the form gives: whole minutes and calls. Whether it is within the limits is the desk's to say. */
+function givenIn(form: URLSearchParams): GivenAccess | undefined {
+  const [minutes, uses] = [form.get('minutes') ?? '', form.get('uses') ?? ''];
+  if (!/^[1-9]\d{0,5}$/.test(minutes) || !/^[1-9]\d{0,5}$/.test(uses)) return undefined;
+  return { forMs: Number(minutes) * 60_000, uses: Number(uses) };
 }
 
 function mayDo({ mayNotApprove, mayNotDeny }: OpenedApproval) {

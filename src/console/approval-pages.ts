@@ -1,5 +1,6 @@
 // The pages about approvals: the list, and the one on which a person decides. Pure.
 import type { Approval, ApprovalState, Review } from '../core/approval.ts';
+import type { GrantLimits } from '../core/grants.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { MAX_REASON_CHARS } from '../core/limits.ts';
 import { html, type Html } from './html.ts';
@@ -21,6 +22,10 @@ export interface ShownApproval {
   readonly verdicts: readonly ('approve' | 'deny')[];
   readonly whyNot: string | undefined;
   readonly reasonRequired: boolean;
+  /** Why the agent makes the call, in its own words. */
+  readonly justification: string | undefined;
+  /** What may be given in the place of this call alone; undefined where nothing may. */
+  readonly grant: GrantLimits | undefined;
 }
 
 /** What came of a form that was sent: words, and the reason that was typed, so that it need not be typed again. */
@@ -96,6 +101,12 @@ export function approvalPage(shown: ShownApproval, now: number, viewer: Viewer, 
     <h2>What will be sent</h2>
     ${argumentsOf(shown.arguments)}
     ${
+      shown.justification === undefined
+        ? undefined
+        : html`<h2>Why, in the agent's words</h2>
+            <blockquote><pre>${shown.justification}</pre></blockquote>`
+    }
+    ${
       approval.reviews.length === 0
         ? undefined
         : html`<h2>Said so far</h2>
@@ -107,6 +118,9 @@ export function approvalPage(shown: ShownApproval, now: number, viewer: Viewer, 
   return page(title, body, viewer);
 }
 
+/** Enter in a field presses a form's first button (HTML, section 4.10.21.2): a decision is made by its own button alone. */
+const NO_DECISION_BY_ENTER = html`<button type="submit" disabled hidden></button>`;
+
 function decisionForm(shown: ShownApproval, { csrf }: Viewer, refusal: Refusal | undefined): Html {
   const { approval, verdicts, reasonRequired } = shown;
   const required = reasonRequired ? html` required` : undefined;
@@ -116,6 +130,7 @@ function decisionForm(shown: ShownApproval, { csrf }: Viewer, refusal: Refusal |
   return html`<h2>Your decision</h2>
     <form method="post" action="/console/approvals/${approval.id}">
       <input type="hidden" name="csrf" value="${csrf}" />
+      ${NO_DECISION_BY_ENTER}
       <label for="reason">Reason</label>
       <p class="quiet" id="reason-note">${note}If you deny, the agent is told it; either way it is in the log.</p>
       <textarea id="reason" name="reason" maxlength="${MAX_REASON_CHARS}" aria-describedby="reason-note" ${required}>
@@ -123,7 +138,26 @@ ${refusal?.reason}</textarea>
       <div class="choices">
         ${verdicts.includes('approve') ? approve : undefined}${verdicts.includes('deny') ? deny : undefined}
       </div>
+      ${verdicts.includes('approve') ? grantFields(shown) : undefined}
     </form>`;
+}
+
+const MINUTE_MS = 60_000;
+
+/** In whole minutes, as people count them. */
+function grantFields({ grant, approval }: ShownApproval): Html | undefined {
+  const minutes = Math.floor((grant?.atMostMs ?? 0) / MINUTE_MS);
+  if (grant === undefined || minutes === 0) return undefined;
+  const same = grant.same.length === 0 ? 'with any arguments' : `with the same ${grant.same.join(', ')}`;
+  return html`<fieldset>
+    <legend>Or access for a while</legend>
+    <p>The same agent may then call <code>${approval.tool}</code> in this session, ${same}, without asking again.</p>
+    <label for="minutes">Minutes, at most ${minutes}</label>
+    <input id="minutes" name="minutes" type="number" min="1" max="${minutes}" value="${minutes}" />
+    <label for="uses">Calls, this one included, at most ${grant.uses}</label>
+    <input id="uses" name="uses" type="number" min="1" max="${grant.uses}" value="${grant.uses}" />
+    <div class="choices"><button type="submit" name="verdict" value="grant">Approve for a while</button></div>
+  </fieldset>`;
 }
 
 function argumentsOf(shown: ShownApproval['arguments']): Html {

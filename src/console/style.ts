@@ -29,6 +29,9 @@ li { border-top: 1px solid var(--line); padding: .6rem 0 }
 label { display: block; font-weight: 600; margin-bottom: .25rem }
 textarea { background: var(--card); border: 1px solid var(--quiet); border-radius: .25rem; color: inherit; display: block; font: inherit; min-height: 5rem; padding: .5rem; width: 100% }
 .choices { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1rem }
+fieldset { border: 1px solid var(--line); border-radius: .375rem; margin: 1.5rem 0 0; padding: .75rem 1rem }
+input[type=number] { background: var(--card); border: 1px solid var(--quiet); border-radius: .25rem; color: inherit; font: inherit; margin-bottom: .75rem; padding: .35rem .5rem; width: 8rem }
+blockquote { margin: 0 }
 button { background: transparent; border: 2px solid var(--accent); border-radius: .375rem; color: var(--accent); cursor: pointer; font: inherit; padding: .4rem 1rem }
 button.approve { background: var(--good); border-color: var(--good); color: var(--on); font-weight: 600 }
 button.deny { border-color: var(--bad); color: var(--bad); font-weight: 600 }

@@ -1,6 +1,8 @@
 // The console in a real browser, with real people of the real provider: sign in, see, decide, sign out.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestBroker, type TestBroker } from '../support/broker.ts';
@@ -80,6 +82,31 @@ describe('the console', () => {
     expect(await page.getByRole('main').innerText()).toContain('<b>not</b> ours');
     expect((await reply).result.content[0]?.text).toContain('Finn declined this call and said: <b>not</b> ours');
     await context.close();
+  });
+
+  it('gives access for a while where the rule allows it, and shows why the agent asks', async () => {
+    const file = join(broker.policiesDirectory, 'rules.yaml');
+    const rules = readFileSync(file, 'utf8');
+    const more = 'reason: required, justification: required }\n    grant: { atMost: 30m, uses: 3, same: [order_id] }';
+    writeFileSync(file, rules.replace('reason: required }', more));
+    await broker.open.reloadPolicies();
+    const { id, reply } = await refunds.ask(undefined, { justification: 'the parcel was lost \u202e<i>' });
+    const { context, page } = await signedIn('finn@shop.example', `/console/approvals/${id}`);
+    expect(await page.getByRole('main').innerText()).toContain('the parcel was lost \\u{202e}<i>');
+    await page.getByLabel('Reason').fill('as often as it takes');
+    await page.getByLabel('Minutes').fill('10');
+    // Enter in a field decides nothing.
+    await page.keyboard.press('Enter');
+    expect(refunds.entries('approval', id).map(({ type }) => type)).toEqual(['approval.requested']);
+    await page.getByLabel('Calls').fill('2');
+    await page.getByRole('button', { name: 'Approve for a while' }).click();
+    await page.getByText('as often as it takes').waitFor();
+    expect((await reply).result.structuredContent).toMatchObject({ rowCount: 1 });
+    const given = refunds.entries('type', 'grant.given').at(-1) as unknown as Record<string, unknown>;
+    expect(given).toMatchObject({ approval: id, uses: 2 });
+    await context.close();
+    writeFileSync(file, rules);
+    await broker.open.reloadPolicies();
   });
 
   it('lists what waits, says when nothing does, and shows nobody what is not theirs', async () => {

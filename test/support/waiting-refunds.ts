@@ -22,7 +22,7 @@ export interface RefundReply {
 
 export interface Refunds {
   /** Resolves when the call waits. The agent is the support agent, acting for itself where no token is given. */
-  ask(token?: string): Promise<WaitingRefund>;
+  ask(token?: string, more?: object): Promise<WaitingRefund>;
   /** Entries of the log about an approval, or of a type; oldest first. */
   entries(member: 'approval' | 'type', value: string): readonly { readonly type: string }[];
   /** Turns the approval's clock: its time is up. */
@@ -44,16 +44,19 @@ export function refundsOn(broker: TestBroker): Refunds {
     );
   };
   return {
-    async ask(token) {
+    async ask(token, more = {}) {
       const bearer = token ?? (await broker.provider.accessToken({ agent: 'support-agent' }));
       const order = orders.shift()!;
       const before = ids();
       const sent = send(new URL(broker.url), {
         headers: { ...MCP_HEADERS, authorization: `Bearer ${bearer}` },
-        body: legacyCall(order, 'refund_order', { order_id: order, amount: 60 }),
+        body: legacyCall(order, 'refund_order', { order_id: order, amount: 60, ...more }),
       });
       const reply = sent.then(({ json }) => json as RefundReply);
+      let answered: RefundReply | undefined;
+      void reply.then((early) => (answered = early));
       for (;;) {
+        if (answered !== undefined) throw new Error(`the call did not wait: ${JSON.stringify(answered)}`);
         const [fresh] = [...ids()].filter((id) => !before.has(id));
         if (fresh !== undefined) return { id: fresh, order, reply };
         await new Promise((resolve) => setTimeout(resolve, 20));
