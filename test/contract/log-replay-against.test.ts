@@ -10,7 +10,7 @@ import { Principal } from '../../src/core/principal.ts';
 import { uuidv7 } from '../../src/core/uuid.ts';
 import { createLog } from '../../src/log/log.ts';
 import { loadKeys } from '../../src/store/keys.ts';
-import { erasePayload } from '../../src/store/log-source.ts';
+import { payloadRecords } from '../../src/store/log-source.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
@@ -63,7 +63,7 @@ beforeAll(async () => {
   await call('s-1', 40, 'allow');
   await call('s-1', 900, 'deny');
   await call('s-2', 10, 'allow');
-  await store.commit({ statements: [erasePayload(4)] });
+  await store.commit({ statements: [payloadRecords(store).erased(4)] });
   await store[Symbol.asyncDispose]();
 });
 
