@@ -1,6 +1,7 @@
 // Keeps the policy set in force: reads the files again when they change, and puts a valid set in the place of the old one.
 import { watch } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { ConfigurationError, type Problem } from '../core/problem.ts';
 import type { PolicySet } from '../core/policy.ts';
@@ -36,8 +37,13 @@ export async function openPolicySource(directory: string, options: PolicySourceO
   let last: Promise<void> = Promise.resolve();
 
   async function replace(onlyIfChanged: boolean): Promise<void> {
-    const found = await look(directory);
+    let found = await look(directory);
     if (onlyIfChanged && found === seen) return;
+    // A deployment that is half done may lack the file that denies: what is read must have come to rest.
+    for (let before; onlyIfChanged && found !== before; found = await look(directory)) {
+      before = found;
+      await delay(SETTLE_MS, undefined, { ref: false });
+    }
     seen = found;
     try {
       const { policies, problems } = await loadPolicies(directory, options.load);

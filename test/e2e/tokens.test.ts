@@ -1,5 +1,5 @@
 // Tokens that do not hold, over HTTP against the whole broker: each gets 401, and reaches no door.
-import { createPublicKey, createSecretKey } from 'node:crypto';
+import { createPublicKey, createSecretKey, type JsonWebKey } from 'node:crypto';
 import { SignJWT, UnsecuredJWT, type JWTPayload } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { storeLogSource } from '../../src/store/log-source.ts';
@@ -44,7 +44,7 @@ const TOKENS: readonly (readonly [string, () => Promise<string> | string])[] = [
     'HS256 with the public key as the secret',
     () => {
       const [key] = broker.provider.keys;
-      const pem = createPublicKey({ key: key as object, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
+      const pem = createPublicKey({ key: key as JsonWebKey, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
       const header = { alg: 'HS256', typ: 'at+jwt', ...(key?.kid === undefined ? {} : { kid: key.kid }) };
       return new SignJWT(claims).setProtectedHeader(header).sign(createSecretKey(Buffer.from(pem)));
     },
