@@ -10,7 +10,7 @@ const STAGE = '^src/(approval|console|credential|identity|log|masking|policy|sto
 const PURE = [
   '^src/policy/decide[.]ts$',
   '^src/masking/recorded[.]ts$',
-  '^src/approval/(approval|review)-words[.]ts$',
+  '^src/approval/(approval-words|review-words|grant-limits)[.]ts$',
   '^src/console/(pages|approval-pages|style)[.]ts$',
   '^src/identity/(challenge|protected-resource)[.]ts$',
   // What reading sallyport.yaml shares with reading policy files.
