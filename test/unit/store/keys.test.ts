@@ -1,7 +1,9 @@
-import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { newSalt, seal, unseal } from '../../../src/core/sealing.ts';
 import { KeyFileError, loadKeys, readPayloadKeys } from '../../../src/store/keys.ts';
 
 let directory: string;
@@ -17,7 +19,8 @@ describe('keys', () => {
     const made = await loadKeys(directory);
     expect((await stat(directory)).mode & 0o777).toBe(0o700);
     const names = await readdir(directory);
-    expect(names.toSorted()).toEqual(['checkpoint.key', 'digest.key', 'hash-mask.key', 'payload.key']);
+    const purposes = ['checkpoint', 'digest', 'hash-mask', 'payload', 'token-derivation', 'token-sealing'];
+    expect(names.toSorted()).toEqual(purposes.map((purpose) => `${purpose}.key`));
     for (const name of names) expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600);
     const again = await loadKeys(directory);
     expect(again.digest.equals(made.digest)).toBe(true);
@@ -31,7 +34,7 @@ describe('keys', () => {
       expect(keys.digest.equals(loaded[0]!.digest)).toBe(true);
       expect(keys.payload.current).toBe(loaded[0]!.payload.current);
     }
-    expect(await readdir(directory)).toHaveLength(4);
+    expect(await readdir(directory)).toHaveLength(6);
   });
 
   test('are refused when others can read them, with what to do', async () => {
@@ -47,6 +50,17 @@ describe('keys', () => {
     await loadKeys(directory);
     await writeFile(join(directory, 'digest.key'), text);
     await expect(loadKeys(directory)).rejects.toBeInstanceOf(KeyFileError);
+  });
+
+  test('are rotated by a line put in front: it seals from now on, and what older ones sealed still opens', async () => {
+    const old = await loadKeys(directory);
+    const sealed = seal(old.payload, newSalt(), 'before');
+    const file = join(directory, 'payload.key');
+    await writeFile(file, `${randomBytes(32).toString('base64url')}\n${await readFile(file, 'utf8')}`);
+    const { payload } = await loadKeys(directory);
+    expect(payload.current).not.toBe(old.payload.current);
+    expect(unseal(payload, sealed).plaintext.toString()).toBe('before');
+    expect(() => unseal(old.payload, seal(payload, newSalt(), 'after'))).toThrow('which is not among the keys');
   });
 
   test('for reading alone are not made', async () => {
