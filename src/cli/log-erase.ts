@@ -15,7 +15,10 @@ interface EraseOptions extends PeopleOptions {
 export function eraseCommand(): Command {
   return withBroker(new Command('erase'))
     .description('erase arguments and results kept beside entries; the log still verifies, and says who did it and why')
-    .argument('[seq...]', 'numbers of entries', (text: string, before: number[] = []) => [...before, wholeNumber(text)])
+    .argument('[seq...]', 'numbers of entries', (text: string, before?: number[]) => [
+      ...(before ?? []),
+      wholeNumber(text),
+    ])
     .option('--invocation <id>', 'all that was kept of one call')
     .option('--before <time>', 'all that was written earlier (2026-11-23, 2026-11-23T21:00Z, or 90d ago)', moment)
     .requiredOption('--reason <words>', 'why; it stands in the log')

@@ -28,7 +28,10 @@ export function createErasures(log: Log, payloads: PayloadRecords): Erasures {
   async function erase(person: Person, entries: readonly number[], reason: string): Promise<void> {
     const { issuer, subject, name } = person;
     const body = { type: 'payload.erased', entries, reason, person: { issuer, subject, name } } as const;
-    await log.append([{ body }], entries.map(payloads.erased));
+    await log.append(
+      [{ body }],
+      entries.map((seq) => payloads.erased(seq)),
+    );
   }
 
   return {

@@ -16,7 +16,7 @@ import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 const main = join(import.meta.dirname, '../../src/main.ts');
 const NOON = Date.parse('2026-11-20T12:00:00Z');
 const named = { issuer: 'https://issuer.example', subject: 'ann', actor: 'agent-7' };
-// eslint-disable-next-line no-restricted-syntax -- a caller as the log has it; nobody is let in
+// As the log has the caller; nobody is let in.
 const ann = Principal.verified({ ...named, groups: ['support'], scopes: [], claims: { region: 'eu' }, expiresAt: 0 });
 
 const TOOLS = `version: 1
