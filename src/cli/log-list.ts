@@ -50,7 +50,7 @@ async function keepListing(
   }
 }
 
-export function withFilters(command: Command): Command {
+function withFilters(command: Command): Command {
   return command
     .option('--since <time>', 'from this time on (2026-11-23, 2026-11-23T21:00Z, or 15m, 2h, 3d ago)', moment)
     .option('--until <time>', 'before this time', moment)

@@ -39,7 +39,7 @@ function reviewOf({ verdict, person, state }: JsonObject): string {
   return `${verdict === 'approve' ? 'approved' : 'denied'} by ${word(person['name'])} (now ${word(state)})`;
 }
 
-export function decisionOf(decision: Json | undefined): string {
+function decisionOf(decision: Json | undefined): string {
   if (!isJsonObject(decision)) return '';
   const words = { allow: 'allowed', deny: 'denied', require_approval: 'needs approval' };
   const effect = words[decision['effect'] as keyof typeof words];

@@ -73,7 +73,7 @@ export interface PipelineOptions {
   /** Changes the tool. */
   readonly tool?: (tool: Tool) => Tool;
   /** One of several brokers on one store: its id, the keys that all of them have, and a connection of its own. */
-  readonly shared?: { readonly broker: string; readonly keys: Keys; openStore(): Promise<Store> };
+  readonly shared?: { readonly broker: string; readonly keys: Keys; openStore: () => Promise<Store> };
   readonly clock?: Clock;
   /** Puts faulty ports in the place of good ones. */
   readonly faults?: (ports: Ports) => Partial<Ports>;

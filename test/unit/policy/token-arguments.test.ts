@@ -28,8 +28,8 @@ let policies: PolicySet;
 beforeAll(async () => {
   const loaded = await load('tokens.to == "email"');
   expect(loaded.problems).toEqual([]);
-  policies = loaded.policies as PolicySet;
-  tool = policies.tools.get('refund') as Tool;
+  policies = loaded.policies!;
+  tool = policies.tools.get('refund')!;
 });
 
 describe('an argument that accepts tokens', () => {
@@ -70,7 +70,8 @@ describe('an argument that accepts tokens', () => {
   test('is the exception: other tools have nothing to turn back', async () => {
     using directory = new PolicyDirectory();
     directory.write('a.yaml', SOUND);
-    expect((await directory.load()).policies?.tools.get('refund')?.validateResolved).toBeUndefined();
+    const refund = (await directory.load()).policies?.tools.get('refund');
+    expect(refund).not.toHaveProperty('validateResolved', expect.anything());
   });
 });
 

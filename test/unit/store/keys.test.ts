@@ -25,7 +25,7 @@ describe('keys', () => {
     const again = await loadKeys(directory);
     expect(again.digest.equals(made.digest)).toBe(true);
     expect(again.payload.current).toBe(made.payload.current);
-    expect(again.checkpoint[0]!.publicKey.equals(made.checkpoint[0]!.publicKey)).toBe(true);
+    expect(again.checkpoint[0].publicKey.equals(made.checkpoint[0].publicKey)).toBe(true);
   });
 
   test('are the same for all that start at once', async () => {
