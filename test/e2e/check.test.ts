@@ -83,7 +83,7 @@ describe('check', () => {
   it('finds the example policies right, without the secrets that they refer to', () => {
     const { code, out } = sallyport(['check', 'policies/']);
     expect(out).toContain('environment variable SHOP_ADMIN_URL is not set');
-    expect(out).toMatch(/policies\/ holds: 4 tools, 4 rules \(0 errors, \d+ warnings\)/);
+    expect(out).toMatch(/policies\/ holds: \d+ tools, \d+ rules \(0 errors, \d+ warnings\)/);
     expect(code).toBe(0);
   });
 
