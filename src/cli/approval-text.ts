@@ -1,5 +1,5 @@
 // Approvals in words, for a terminal. Pure; what is returned may be printed as it is.
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import type { z } from 'zod';
 import type { ApprovalState } from '../core/approval.ts';
 import { printable } from '../core/printable.ts';

@@ -1,7 +1,7 @@
 // `sallyport check`: every problem in the policy files, and in sallyport.yaml where there is one.
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import { readConfig } from '../config.ts';
 import { byPlace, type Problem } from '../core/problem.ts';
 import { loadPolicies } from '../policy/load-policies.ts';

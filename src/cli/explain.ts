@@ -1,6 +1,6 @@
 // `sallyport explain`: what would become of a call, door by door. Nothing is verified, leased or called.
 import { Command, InvalidArgumentError } from 'commander';
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import { type Config, readConfig } from '../config.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../core/json.ts';
 import { didYouMean } from '../core/nearest.ts';

@@ -1,7 +1,7 @@
 // `sallyport log list`: entries that match, oldest first, one a line.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { EntryFilter, WrittenEntry } from '../core/log-source.ts';
 import { gistOf, whoOf, word } from '../log/describe.ts';

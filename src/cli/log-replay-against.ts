@@ -1,5 +1,5 @@
 // `sallyport log replay --against`: the calls of a session, decided again under other policies. No backend is touched.
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { PolicySet } from '../core/policy.ts';
 import { decideAgain, isSameRuling, type RecordedCall, type Ruling } from '../policy/decide-again.ts';

@@ -1,7 +1,7 @@
 // `sallyport log replay`: a session as it happened, with its pauses.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import type { JsonObject } from '../core/json.ts';
 import { whoOf, word } from '../log/describe.ts';
 import { configOf, openPlace, withPlace } from './log-place.ts';

@@ -1,6 +1,6 @@
 // `sallyport log show`: one invocation on its way through the doors, or a single entry.
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { WrittenEntry } from '../core/log-source.ts';
 import { whoOf, word } from '../log/describe.ts';

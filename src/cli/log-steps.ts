@@ -1,5 +1,5 @@
 // Entries with their payloads, opened and told line by line.
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { EntryFilter, WrittenEntry } from '../core/log-source.ts';
 import { doorsOf, gistOf, printable, word } from '../log/describe.ts';

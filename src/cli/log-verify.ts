@@ -1,6 +1,6 @@
 // `sallyport log verify`: whether the log, or a proof from it, is what was signed.
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import { line } from './log-list.ts';
 import { StoreError } from '../core/errors.ts';
 import { verifyProof } from '../log/proof.ts';

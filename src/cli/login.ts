@@ -1,7 +1,7 @@
 // `sallyport login`, `logout` and `whoami`: a person in a terminal, by the device flow (RFC 8628).
 import { Command } from 'commander';
 import * as oauth from 'openid-client';
-import pc from 'picocolors';
+import { colours, errorColours } from './colours.ts';
 import { printable } from '../core/printable.ts';
 import { identityScopes } from '../identity/people-client.ts';
 import { readLogin, removeLogin, writeLogin } from './login-file.ts';
@@ -30,7 +30,7 @@ async function login({ data, url }: PeopleOptions): Promise<void> {
     const device = await oauth.initiateDeviceAuthorization(client, { scope, resource });
     const address = device.verification_uri_complete ?? device.verification_uri;
     process.stderr.write(
-      `Open ${pc.cyan(printable(address))}\nand confirm the code ${pc.bold(printable(device.user_code))}\n`,
+      `Open ${errorColours.cyan(printable(address))}\nand confirm the code ${errorColours.bold(printable(device.user_code))}\n`,
     );
     const tokens = await oauth.pollDeviceAuthorizationGrant(client, device, { resource });
     await writeLogin(data, {
@@ -94,7 +94,7 @@ async function whoami(options: PeopleOptions & { readonly json?: true }): Promis
     return;
   }
   const lines = [
-    `${pc.bold(printable(name))} ${pc.dim(printable(`${subject} at ${issuer}`))}`,
+    `${colours.bold(printable(name))} ${colours.dim(printable(`${subject} at ${issuer}`))}`,
     `groups: ${printable(groups.join(', ')) || 'none'}`,
     `roles:  ${roles.join(', ') || 'none; you may open the approvals that ask you'}`,
   ];

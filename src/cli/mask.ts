@@ -2,7 +2,7 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import { readConfig } from '../config.ts';
 import { WithheldError } from '../core/errors.ts';
 import type { Masked } from '../core/evidence.ts';

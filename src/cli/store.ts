@@ -1,6 +1,6 @@
 // `sallyport store`: prepares a Postgres that several brokers share.
 import { Command, Option } from 'commander';
-import pc from 'picocolors';
+import { colours as pc } from './colours.ts';
 import { initPostgresStore } from '../store/postgres-schema.ts';
 import { UsageError } from './terminal.ts';
 

@@ -1,5 +1,5 @@
 // What a command says when it cannot go on, and the exit codes of the program.
-import pc from 'picocolors';
+import { colours, errorColours } from './colours.ts';
 import { StoreError } from '../core/errors.ts';
 import { ConfigurationError, type Problem } from '../core/problem.ts';
 import { TamperedError } from '../log/checkpoints.ts';
@@ -21,27 +21,27 @@ export class UsageError extends Error {
 /** Says on stderr what stopped the program, and returns its exit code. */
 export function explainFailure(error: unknown): number {
   if (error instanceof ConfigurationError) {
-    for (const problem of error.problems) process.stderr.write(`${problemLine(problem)}\n`);
+    for (const problem of error.problems) process.stderr.write(`${problemLine(problem, errorColours)}\n`);
     return EXIT.usage;
   }
   if (error instanceof UsageError) {
     process.stderr.write(
-      `${pc.red('error:')} ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`,
+      `${errorColours.red('error:')} ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`,
     );
     return EXIT.usage;
   }
   if (error instanceof StoreError || error instanceof KeyFileError || error instanceof TamperedError) {
-    process.stderr.write(`${pc.red('error:')} ${error.message}\n`);
+    process.stderr.write(`${errorColours.red('error:')} ${error.message}\n`);
     return EXIT.usage;
   }
   process.stderr.write(
-    `${pc.red('fault:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    `${errorColours.red('fault:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
   return EXIT.fault;
 }
 
 /** `file:line:column: error: message`, with the hint on a line of its own. */
-export function problemLine(problem: Problem): string {
+export function problemLine(problem: Problem, pc = colours): string {
   const where = pc.bold(`${problem.file}:${String(problem.line)}:${String(problem.column)}`);
   const severity = problem.severity === 'error' ? pc.red('error') : pc.yellow('warning');
   const hint = problem.hint === undefined ? '' : `\n    ${pc.dim(problem.hint)}`;

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import { OpenAIProvider } from '@openai/agents';
 import { sallyport } from '../agents.ts';
+import { coloursOf } from '../cli/colours.ts';
 import { runAgent } from './agent-run.ts';
 import type { AgentRun } from './agent-run.ts';
 import { checkCalls, checkDatabase, checkMasks, checkRemains } from './checks.ts';
@@ -25,7 +26,7 @@ export interface DemoOptions {
 export async function runDemo({ exit, json }: DemoOptions): Promise<number> {
   using stop = stopRequest();
   const out = json ? process.stderr : process.stdout;
-  const tell = narrator({ write: (text) => void out.write(text), colours: out.isTTY });
+  const tell = narrator({ write: (text) => void out.write(text), colours: coloursOf(out) });
   const failed: string[] = [];
   const passes = ({ text, problem }: Check): void => {
     tell.check(text, problem);

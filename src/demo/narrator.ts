@@ -1,11 +1,11 @@
 // Tells the demo's story in the terminal. Colours only where somebody looks at it. Effectful: prints.
-import pc from 'picocolors';
+import type { Colours } from '../cli/colours.ts';
 import type { FollowedCall } from './followed-call.ts';
 
-/** Where the story goes, and whether it may use colours. */
+/** Where the story goes, and its colours. */
 export interface Audience {
   write(text: string): void;
-  readonly colours: boolean;
+  readonly colours: Colours;
 }
 
 export interface Narrator {
@@ -22,7 +22,7 @@ export interface Narrator {
 }
 
 export function narrator(audience: Audience): Narrator {
-  const c = pc.createColors(audience.colours);
+  const c = audience.colours;
   const print = (text = ''): void => {
     audience.write(`${text}\n`);
   };
@@ -79,7 +79,7 @@ export function narrator(audience: Audience): Narrator {
   };
 }
 
-function decisionOf(call: FollowedCall, c: ReturnType<typeof pc.createColors>): string {
+function decisionOf(call: FollowedCall, c: Colours): string {
   const decision = call.intent?.decision ?? call.refused?.decision;
   if (decision === undefined)
     return call.refused === undefined ? c.yellow('none') : c.yellow(`refused: ${call.refused.code}`);
