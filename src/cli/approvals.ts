@@ -16,6 +16,7 @@ interface Options extends PeopleOptions {
 
 export function approvalsCommand(): Command {
   return new Command('approvals')
+    .summary('see and decide the calls that wait for a person')
     .description('Shows the calls that wait for a person, and takes your word. Sign in first: sallyport login.')
     .addCommand(listCommand())
     .addCommand(showCommand())

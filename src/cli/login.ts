@@ -11,6 +11,7 @@ import { EXIT, UsageError } from './terminal.ts';
 
 export function loginCommand(): Command {
   return withBroker(new Command('login'))
+    .summary('sign in for the commands that decide')
     .description('Signs you in for the commands that decide, in your browser, at the issuer that the broker names.')
     .addHelpText(
       'after',
@@ -50,6 +51,7 @@ async function login({ data, url }: PeopleOptions): Promise<void> {
 
 export function logoutCommand(): Command {
   return withBroker(new Command('logout'))
+    .summary('forget the login')
     .description('Forgets the login, and has the issuer end it.')
     .action(async ({ data }: PeopleOptions) => {
       const kept = await readLogin(data).catch(() => undefined);
@@ -68,6 +70,7 @@ export function logoutCommand(): Command {
 
 export function whoamiCommand(): Command {
   return withBroker(new Command('whoami'))
+    .summary('say who you are, and which roles you have')
     .description('Says who you are to the broker, and which roles you have.')
     .option('--json', 'as JSON')
     .action(whoami);

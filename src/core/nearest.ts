@@ -7,6 +7,8 @@ export function didYouMean(name: string, known: Iterable<string>): string | unde
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '');
   const nearest =
     candidates.find((candidate) => plain(candidate) === plain(name)) ??
-    closestMatch(name, candidates, { maxDistance: name.length < 4 ? 1 : name.length < 9 ? 2 : 3 });
+    closestMatch(name, candidates, {
+      maxDistance: name.length < 3 ? 0 : name.length < 4 ? 1 : name.length < 9 ? 2 : 3,
+    });
   return nearest === undefined ? undefined : `did you mean "${nearest}"?`;
 }

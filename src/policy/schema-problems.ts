@@ -104,10 +104,15 @@ function words(issue: RawIssue): string | undefined {
       const hint = typeof issue.input === 'string' ? didYouMean(issue.input, issue.values.map(String)) : undefined;
       return `expected ${issue.values.length === 1 ? String(only) : `one of ${known}`}${hint === undefined ? '' : `\n${hint}`}`;
     }
+    case 'invalid_union': {
+      // The alternatives of a block are told apart by one of its keys.
+      const known = (issue as { options?: readonly unknown[] }).options?.map(String);
+      return known === undefined ? undefined : `expected one of ${known.join(', ')}`;
+    }
     case 'too_small':
-      return `expected ${bound('at least', 'more than', issue.inclusive)} ${String(issue.minimum)}${unit(issue.origin)}`;
+      return `expected ${bound('at least', 'more than', issue.inclusive)} ${amount(issue.minimum, issue.origin)}`;
     case 'too_big':
-      return `expected ${bound('at most', 'less than', issue.inclusive)} ${String(issue.maximum)}${unit(issue.origin)}`;
+      return `expected ${bound('at most', 'less than', issue.inclusive)} ${amount(issue.maximum, issue.origin)}`;
     default:
       return undefined;
   }
@@ -117,8 +122,9 @@ function bound(inclusive: string, exclusive: string, isInclusive: boolean | unde
   return isInclusive === false ? exclusive : inclusive;
 }
 
-function unit(origin: string): string {
-  if (origin === 'string') return ' characters';
-  if (origin === 'array') return ' entries';
-  return '';
+function amount(bound: number | bigint, origin: string): string {
+  const count = String(bound);
+  if (origin === 'string') return `${count} ${count === '1' ? 'character' : 'characters'}`;
+  if (origin === 'array') return `${count} ${count === '1' ? 'entry' : 'entries'}`;
+  return count;
 }

@@ -139,7 +139,7 @@ describe('a configuration', () => {
       expect.stringMatching(/^sallyport\.yaml:2:11: error: expected one of trace/),
       expect.stringMatching(/^sallyport\.yaml:3:12: error: expected an origin/),
       expect.stringMatching(/^sallyport\.yaml:5:13: error: expected https/),
-      expect.stringMatching(/^sallyport\.yaml:6:15: error: expected at least 1 characters/),
+      expect.stringMatching(/^sallyport\.yaml:6:15: error: expected at least 1 character/),
       'sallyport.yaml:7:5: error: missing `issuer`: expected an address such as https://broker.example.com',
       'sallyport.yaml:7:5: error: unknown key "issuers" (did you mean "issuer"?)',
       expect.stringMatching(/^sallyport\.yaml:8:7: error: "\$\{" starts a reference/),

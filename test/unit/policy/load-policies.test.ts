@@ -244,7 +244,7 @@ describe('a problem', () => {
       'principals that are nobody',
       '{ groups: [support] }',
       '{ groups: [] }',
-      ['shop.yaml:19:27: error: expected at least 1 entries'],
+      ['shop.yaml:19:27: error: expected at least 1 entry'],
     ],
     [
       'principals without any key',
