@@ -25,7 +25,7 @@ test('a client that reads mcp.json gets the guarded tools', async () => {
   resources.defer(() => {
     rmSync(checkout, { recursive: true });
   });
-  for (const name of ['package.json', 'sallyport.yaml', 'src', 'tools', 'policies', 'node_modules']) {
+  for (const name of ['.ci', 'package.json', 'sallyport.yaml', 'src', 'tools', 'policies', 'node_modules']) {
     symlinkSync(join(root, name), join(checkout, name));
   }
   const variables = {
