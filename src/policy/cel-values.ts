@@ -1,9 +1,9 @@
 // JSON as CEL sees it, by its schema: what is declared `integer` is an int, any other number a double. Pure.
-import type { CelInput } from '@bufbuild/cel';
+import { celError, type CelInput } from '@bufbuild/cel';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { isJsonObject, type Json, type JsonSchema } from '../core/json.ts';
 import type { DecisionRequest } from '../core/policy.ts';
-import { classOfToken, tokenArguments } from '../core/value-token.ts';
+import { acceptedClasses, classOfToken, tokenArguments } from '../core/value-token.ts';
 
 /** What a condition may name. Each is made when an expression first asks for it. */
 export type Bindings = Readonly<Record<(typeof VARIABLES)[number], CelInput>>;
@@ -53,8 +53,17 @@ function once(target: object, name: string, value: CelInput): CelInput {
   return value;
 }
 
+/**
+ * Stands where a token does that the backend gets the value of: no rule may be passed by writing a value as its token, so
+ * whatever looks at it, has() included, cannot be evaluated. To the library it is an error in a place where none may be.
+ */
+const VALUE_BEHIND_TOKEN = celError('a token, whose value no rule sees') as unknown as CelInput;
+
 /** Maps, not objects: an argument may be called `constructor`. */
 function toCel(value: Json, schema: JsonSchema | undefined): CelInput {
+  if (typeof value === 'string' && classOfToken(value) !== undefined && acceptedClasses(schema).length > 0) {
+    return VALUE_BEHIND_TOKEN;
+  }
   if (typeof value === 'number') return isInteger(schema) && Number.isInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return (value as readonly Json[]).map((item) => toCel(item, itemsOf(schema)));
   if (!isJsonObject(value)) return value;

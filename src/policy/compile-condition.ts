@@ -3,6 +3,7 @@ import type { Report } from '../core/problem.ts';
 import type { Tool } from '../core/tool.ts';
 import { checkNames } from './condition-names.ts';
 import { checkOnSamples } from './condition-samples.ts';
+import { findSilenceOnTokens } from './condition-tokens.ts';
 import { type Condition, ConditionSyntaxError, parseCondition } from './condition.ts';
 
 /** Returns undefined, with the problem reported at `['when']`, where the text is not CEL. */
@@ -27,6 +28,13 @@ export function compileCondition(text: string, tools: readonly Tool[], report: R
     checkNames(condition.expression, tool.name, tool.inputSchema, reportPart);
     // Unknown names always fail, too: once is enough.
     if (named) checkOnSamples(condition.expression, tool, reportPart);
+    findSilenceOnTokens(condition.expression, tool.inputSchema, (part, argument) => {
+      report.warning(
+        { path: ['when'], offset: condition.offset(part) },
+        `${argument} of ${tool.name} may be a token, whose value no rule sees: for one, this rule counts if it denies or asks, and does not if it allows`,
+        `say what becomes of tokens: tokens.${argument} == "" && …, or tokens.${argument} != "" || …`,
+      );
+    });
   }
   return condition;
 }

@@ -64,7 +64,8 @@ function dependsOnCall(part: Expression): boolean {
   );
 }
 
-function* parts(part: Expression): Generator<Expression> {
+/** The expression, and everything in it. */
+export function* parts(part: Expression): Generator<Expression> {
   yield part;
   for (const child of children(part)) if (child !== undefined) yield* parts(child);
 }

@@ -44,7 +44,24 @@ export function parseCondition(text: string): Condition {
 
 /** Prepares an expression, or a part of one. The result never throws: an error is a value. */
 export function planned(expression: Expression): Evaluate {
-  return plan(environment, expression);
+  const whole = plan(environment, expression);
+  const { exprKind } = expression;
+  if (exprKind.case !== 'callExpr') return whole;
+  const { function: called, args } = exprKind.value;
+  const [left, right] = args;
+  if ((called !== '_&&_' && called !== '_||_') || left === undefined || right === undefined) return whole;
+  return eitherSide(called === '_||_', planned(left), planned(right), whole);
+}
+
+/** Either side decides alone where it can (CEL, "Logical Operators"); the library gives up at an error of the first. */
+function eitherSide(decisive: boolean, left: Evaluate, right: Evaluate, whole: Evaluate): Evaluate {
+  return (variables) => {
+    const one = left(variables);
+    if (one === decisive) return decisive;
+    const other = right(variables);
+    if (other === decisive) return decisive;
+    return one === !decisive && other === !decisive ? !decisive : whole(variables);
+  };
 }
 
 function parseCel(text: string): ReturnType<typeof parse> {
