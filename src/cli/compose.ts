@@ -18,7 +18,9 @@ import { problemText } from '../core/problem.ts';
 import type { Store } from '../core/store.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import { createLeases } from '../credential/leases.ts';
+import { noCredential } from '../credential/no-credential.ts';
 import { postgresRoleProvider } from '../credential/postgres-role-credential.ts';
+import { staticProvider } from '../credential/static-credential.ts';
 import type { Authenticator } from '../identity/authenticate.ts';
 import { countAuthFailures } from '../identity/auth-failures.ts';
 import { createAuthenticator } from '../identity/oidc-authenticator.ts';
@@ -219,7 +221,7 @@ export function implementations(keys: Pick<Keys, 'digest' | 'hashMask'>): Implem
   const postgresRole = postgresRoleProvider(deploymentName(keys));
   return {
     kinds: TOOL_KINDS,
-    providers: [postgresRole],
+    providers: [postgresRole, staticProvider, noCredential],
     masks: maskCompiler({ hashKey: keys.hashMask.export() }),
     [Symbol.asyncDispose]: () => postgresRole[Symbol.asyncDispose](),
   };

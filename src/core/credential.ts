@@ -9,6 +9,10 @@ export interface CredentialProvider<Options = unknown> {
   readonly kind: string;
   /** A `credential` block's keys beside `kind`, `scope` and `ttl`. References are resolved before it parses. */
   readonly options: z.ZodType<Options>;
+  /** Keys whose values must be references: a policy file never holds a secret itself. */
+  readonly secrets?: readonly string[];
+  /** What is to be said of options that hold. Pure: asks nobody. */
+  inspect?(options: Options, report: Report): void;
   /** Chooses what the credential will be called at the backend, before it exists, so that it can be recorded first. */
   reference(lease: LeasePlan): string;
   /** Makes the credential. It is usable when this resolves. Throws CredentialError; what was half made is found by `sweep`. */

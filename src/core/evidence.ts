@@ -68,7 +68,10 @@ export class Intent {
   }
 }
 
-/** A credential as a provider gives it: named strings and secrets, for the backend's tool kind alone. */
+/**
+ * A credential as a provider gives it, for the backend's tool kind alone: `token` (a bearer token or API key), or `user` and
+ * `password` (a login), or nothing at all. What is secret is a Secret. A provider may add what its own kind reads.
+ */
 export interface Credential {
   readonly [field: string]: string | Secret;
 }

@@ -12,7 +12,7 @@ import { readMasks } from './compile-masks.ts';
 import { type Declared, isRecord } from './declared-files.ts';
 import { backendSchema, credentialSchema } from './file-schema.ts';
 import { exampleAt, parseAnyway, splitKeys } from './own-keys.ts';
-import { type ReferenceSources, resolveReferences } from './references.ts';
+import { findReferences, type ReferenceSources, resolveReferences } from './references.ts';
 import { parseReporting } from './schema-problems.ts';
 
 /** What the parts of the program that know a technology bring along. */
@@ -76,13 +76,14 @@ export function compileBackend(
 }
 
 function compileCredential(
-  { file, path, name }: Declared,
+  declared: Declared,
   raw: Readonly<Record<string, unknown>>,
   kind: ToolKind,
   provider: CredentialProvider | undefined,
   providers: readonly CredentialProvider[],
   unresolved: readonly (readonly (string | number)[])[],
 ): { declaration: CredentialDeclaration | undefined; sound: boolean } {
+  const { file, path, name } = declared;
   const written = raw['credential'];
   if (!isRecord(written)) {
     if (written === undefined && kind.credentials.length > 0) {
@@ -108,10 +109,28 @@ function compileCredential(
       `it takes ${kind.credentials.join(', ')}`,
     );
   }
-  const own = parseReporting(provider.options, keys.own, report, below);
+  reportSecrets(declared.raw['credential'], provider, report);
+  const { options: schema } = provider;
+  const own = parseAnyway(
+    schema,
+    keys.own,
+    report,
+    (wrong) => ({ path: wrong, value: exampleAt(schema, wrong) }),
+    below,
+  );
+  if (own.value !== undefined) provider.inspect?.(own.value, report);
   if (common === undefined) return { declaration: undefined, sound: false };
   const declaration = { kind: provider.kind, scope: common.scope, ttlMs: common.ttl, options: own.value };
-  return { declaration, sound: own.failed.length === 0 && below.length === 0 };
+  return { declaration, sound: own.sound };
+}
+
+/** A policy file is read by many, and kept for ever. */
+function reportSecrets(written: unknown, { secrets = [] }: CredentialProvider, report: Report): void {
+  for (const key of secrets) {
+    const value = isRecord(written) ? written[key] : undefined;
+    if (typeof value !== 'string' || findReferences(value).length > 0) continue;
+    report.error({ path: [key] }, 'a secret stands here in plain text', 'write ${env:NAME} or ${file:PATH}');
+  }
 }
 
 function reportUnknown(what: string, name: string, known: readonly { readonly kind: string }[], report: Report): void {

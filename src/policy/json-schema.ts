@@ -1,5 +1,6 @@
 // The JSON Schema of policy files, for editors: made from the schemas that read them, so that the two cannot differ. Pure.
 import type { z } from 'zod';
+import type { CredentialProvider } from '../core/credential.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import type { Implementations } from './compile-backends.ts';
 import { backendSchema, credentialSchema, fileSchema, ruleSchema, toolSchema } from './file-schema.ts';
@@ -7,13 +8,13 @@ import { writtenSchema } from './own-keys.ts';
 
 /** 2020-12. A tool may have the keys of any kind: which one it is, its backend says, perhaps in another file. */
 export function policyJsonSchema({ kinds, providers, masks }: Implementations): JsonObject {
-  const credentials = providers.map(({ kind, options }) =>
-    merged(credentialSchema, options, { kind: { const: kind } }),
-  );
+  const credentialOf = ({ kind, options }: CredentialProvider): JsonObject =>
+    merged(credentialSchema, options, { kind: { const: kind } });
   const mask = { type: 'array', items: { $ref: '#/$defs/mask' } };
-  const backends = kinds.map(({ kind, backend }) =>
-    merged(backendSchema, backend, { kind: { const: kind }, credential: { oneOf: credentials }, mask }),
-  );
+  const backends = kinds.map(({ kind, backend, credentials }) => {
+    const fitting = providers.filter((provider) => credentials.includes(provider.kind)).map(credentialOf);
+    return merged(backendSchema, backend, { kind: { const: kind }, credential: { oneOf: fitting }, mask });
+  });
   const tools = merged(
     toolSchema,
     undefined,

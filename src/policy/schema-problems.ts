@@ -44,6 +44,8 @@ export function parseReporting<Value>(
     if (issue.code === 'unrecognized_keys') failed.push(...issue.keys.map((key) => [...path, key]));
     else failed.push(path);
     if (skip.some((skipped) => skipped.every((step, index) => path[index] === step))) continue;
+    // What the whole lacks may be what was skipped.
+    if (path.length === 0 && skip.length > 0) continue;
     reportIssue(issue, path, isMissing(value, path), report);
   }
   return { value: undefined, failed };

@@ -34,7 +34,7 @@ export const postgresKind: ToolKind<PostgresBackend, PostgresTool> = {
   kind: 'postgres',
   backend,
   tool,
-  credentials: ['postgres-role'],
+  credentials: ['postgres-role', 'static'],
 
   compile(declared, report) {
     const { name, declaration, input, annotations, limits } = declared;
