@@ -1,8 +1,13 @@
 #!/usr/bin/env node
 // The process edge: which command was asked for, and what its failure means to the shell.
+import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { EXIT, explainFailure } from './cli/terminal.ts';
 import { version } from './cli/version.ts';
+
+// The parser of SQL is WebAssembly: optimising its code takes half a gigabyte for a while, and it is used at load alone.
+setFlagsFromString('--no-wasm-tier-up');
+setFlagsFromString('--no-wasm-dynamic-tiering');
 
 /** Only the command that was asked for is loaded: the help of one does not wait for the database driver of another. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
