@@ -13,10 +13,29 @@ export interface ToolKind<Backend = unknown, Declaration = unknown> {
   readonly tool: z.ZodType<Declaration>;
   /** Kinds of credential that fit its backends, the usual one first. */
   readonly credentials: readonly string[];
-  /** Checks one declaration and turns it into tools. Pure: touches no backend. Reports every problem; what it returns then is not used. */
+  /** Files beside the policies that a backend names: read before anything is compiled, part of the policies' version, and watched. Left out: none. */
+  documents?(backend: Backend): readonly NamedDocument[];
+  /** Checks what a backend alone tells, its documents among it. Pure. Reports at the backend's declaration. */
+  checkBackend?(backend: DeclaredBackend<Backend>, report: Report): void;
+  /** Checks one declaration and turns it into one tool, or several (an import). Pure: touches no backend. Reports every problem; what it returns then is not used. */
   compile(declared: DeclaredTool<Backend, Declaration>, report: Report): readonly CompiledTool[];
   /** Asks the real backend about a declaration that compiled (`check --connect`). Reports every problem; throws only for faults of its own. */
   examine(examined: ExaminedBackend<Backend, Declaration>, signal: AbortSignal): Promise<void>;
+}
+
+export interface NamedDocument {
+  /** The backend's key that names it. */
+  readonly key: string;
+  /** Relative to the policy directory. */
+  readonly file: string;
+  /** A missing one is no problem to report: the kind says what it means. */
+  readonly optional?: boolean;
+}
+
+export interface Document {
+  /** Absolute. */
+  readonly file: string;
+  readonly text: string;
 }
 
 export interface DeclaredTool<Backend, Declaration> {
@@ -33,6 +52,8 @@ export interface DeclaredTool<Backend, Declaration> {
 export interface DeclaredBackend<Backend> {
   readonly name: string;
   readonly options: Backend;
+  /** By the key that names each; one that could not be read is not among them. */
+  readonly documents: ReadonlyMap<string, Document>;
 }
 
 export interface ToolLimits {
@@ -43,9 +64,12 @@ export interface ToolLimits {
 
 export interface CompiledTool {
   readonly name: string;
+  /** The declaration's own title and description come first. */
   readonly title?: string;
   readonly description?: string;
-  /** Closed, 2020-12. */
+  /** Left out: those of the declaration. */
+  readonly annotations?: ToolAnnotations;
+  /** Closed, 2020-12, without references: rules, masks of arguments and tokens follow it into every part. */
   readonly inputSchema: JsonSchema;
   /** Of the structured content before masks, where the kind knows it. */
   readonly outputSchema?: JsonSchema;

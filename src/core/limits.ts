@@ -103,3 +103,5 @@ export const MAX_DELIVERY_ATTEMPTS = 60;
 export const CALLBACK_AGE_S = 300;
 /** A channel that calls back gives up after three seconds. */
 export const CALLBACK_PATIENCE_MS = 2_000;
+/** A document that a backend names, such as an OpenAPI description: the largest public ones have 12 MiB. */
+export const MAX_DOCUMENT_BYTES = 32 * 1_048_576;

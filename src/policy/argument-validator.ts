@@ -1,6 +1,6 @@
 // Holds arguments against a tool's schema, and says what is wrong in words that hold none of their values.
 import { RE2JS } from '@bufbuild/re2';
-import type { AnySchemaObject, DefinedError } from 'ajv';
+import type { AnySchemaObject, DefinedError, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { JsonObject, JsonSchema } from '../core/json.ts';
@@ -22,13 +22,15 @@ const linearRegExp = Object.assign(
 
 export type Validate = (args: JsonObject) => readonly string[];
 
-/** Compiles schemas into validators. Make one for each policy set: what it compiled lives as long as it does. */
+/** Compiles schemas into validators. A validator throws where its schema is none. Make one for each policy set: what it compiled lives as long as it does. */
 export function argumentValidators(): (schema: JsonSchema) => Validate {
   const ajv = new Ajv2020({ allErrors: true, strict: false, multipleOfPrecision: 9, code: { regExp: linearRegExp } });
   addFormats.default(ajv);
   return (schema) => {
-    const fits = ajv.compile(schema as AnySchemaObject);
+    // Compiled with the first call: an import makes hundreds of tools, and most are never called.
+    let fits: ValidateFunction | undefined;
     return (args) => {
+      fits ??= ajv.compile(schema as AnySchemaObject);
       if (!fits(args)) return texts(fits.errors as DefinedError[]);
       return foreignTokens(args, schema);
     };

@@ -1,6 +1,6 @@
 // Reads the declared backends: references, keys of the kind, credential, masks. Touches files only through references.
 import { createHash } from 'node:crypto';
-import type { ToolKind } from '../../tools/tool-kind.ts';
+import type { DeclaredBackend, ToolKind } from '../../tools/tool-kind.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { CredentialProvider } from '../core/credential.ts';
 import type { JsonObject } from '../core/json.ts';
@@ -11,6 +11,7 @@ import type { BackendRef, CredentialDeclaration } from '../core/tool.ts';
 import { readMasks } from './compile-masks.ts';
 import { type Declared, isRecord } from './declared-files.ts';
 import { backendSchema, credentialSchema } from './file-schema.ts';
+import { type FileState, readDocuments } from './documents.ts';
 import { exampleAt, parseAnyway, splitKeys } from './own-keys.ts';
 import { findReferences, type ReferenceSources, resolveReferences } from './references.ts';
 import { parseReporting } from './schema-problems.ts';
@@ -26,8 +27,10 @@ export interface CompiledBackend {
   readonly declared: Declared;
   readonly ref: BackendRef;
   readonly kind: ToolKind;
-  /** Parsed by the kind; undefined where it could not be, examples where references are unset. */
-  readonly options: unknown;
+  /** As its kind sees it; undefined where its options could not be read, examples stand in them where references are unset. */
+  readonly known: DeclaredBackend<unknown> | undefined;
+  /** Where its documents stand, and their state just before they were read. */
+  readonly documents: ReadonlyMap<string, FileState>;
   /** What is declared is what there is: calls can be made. */
   readonly sound: boolean;
   readonly provider: CredentialProvider | undefined;
@@ -36,12 +39,12 @@ export interface CompiledBackend {
 }
 
 /** Returns undefined for a backend of an unknown kind: of such a one nothing can be checked. */
-export function compileBackend(
+export async function compileBackend(
   declared: Declared,
   { kinds, providers, masks }: Implementations,
   sources: ReferenceSources,
   unset: 'error' | 'warning',
-): CompiledBackend | undefined {
+): Promise<CompiledBackend | undefined> {
   const { file, path, name } = declared;
   const report = file.report(path);
   const { value, unresolved } = resolveReferences(declared.raw, sources, report, unset);
@@ -63,11 +66,18 @@ export function compileBackend(
   );
   const provider = providers.find((known) => isRecord(raw['credential']) && known.kind === raw['credential']['kind']);
   const credential = compileCredential(declared, raw, kind, provider, providers, unresolved);
+  const named = options.value === undefined ? [] : (kind.documents?.(options.value) ?? []);
+  const { documents, states } = await readDocuments(named, sources.directory, report);
+  const known = options.value === undefined ? undefined : { name, options: options.value, documents };
+  if (known !== undefined && named.every(({ key, optional }) => optional === true || documents.has(key)))
+    kind.checkBackend?.(known, report);
+  const hash = definitionHash(declared.raw, ...[...documents].map(([key, { text }]) => ({ [key]: text })));
   return {
     declared,
-    ref: { name, kind: kind.kind, definitionHash: definitionHash(declared.raw), credential: credential.declaration },
+    ref: { name, kind: kind.kind, definitionHash: hash, credential: credential.declaration },
     kind,
-    options: options.value,
+    known,
+    documents: states,
     sound: options.sound && credential.sound,
     provider,
     masks: readMasks(masks, raw['mask'], report),

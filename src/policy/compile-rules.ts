@@ -19,8 +19,8 @@ import { parseReporting } from './schema-problems.ts';
 
 /** What a rule may speak of. */
 export interface Surroundings {
-  /** Names of tools, also of those with problems. */
-  readonly toolNames: ReadonlySet<string>;
+  /** What a rule may name, with the tools that it means: each tool, also those with problems, and each declaration of several. */
+  readonly named: ReadonlyMap<string, readonly string[]>;
   /** The tools whose arguments conditions can be held against. */
   readonly tools: ReadonlyMap<string, Tool>;
   /** Undefined where the configuration is not at hand. */
@@ -159,16 +159,16 @@ function bindingsOf(request: DecisionRequest): Bindings {
   return found;
 }
 
-function toolsOf(written: unknown, { toolNames, incomplete }: Surroundings, report: Report): Set<string> {
+function toolsOf(written: unknown, { named, incomplete }: Surroundings, report: Report): Set<string> {
   const tools = new Set<string>();
   for (const [index, name] of (Array.isArray(written) ? (written as unknown[]) : []).entries()) {
-    if (name === EVERY_TOOL) for (const one of toolNames) tools.add(one);
-    else if (typeof name === 'string' && toolNames.has(name)) tools.add(name);
+    const meant = name === EVERY_TOOL ? [...named.values()].flat() : named.get(String(name));
+    if (meant !== undefined) for (const one of meant) tools.add(one);
     else if (typeof name === 'string' && !incomplete) {
       report.error(
         { path: ['tools', index] },
         `unknown tool "${name}"`,
-        didYouMean(name, toolNames) ?? 'declare it under `tools`',
+        didYouMean(name, named.keys()) ?? 'declare it under `tools`',
       );
     }
   }

@@ -1,7 +1,7 @@
 // Turns a declared tool into what the broker calls: with its kind, its masks and its arguments' schema. Pure.
 import type { CompiledTool, DeclaredTool } from '../../tools/tool-kind.ts';
 import { BackendError } from '../core/errors.ts';
-import type { DeclaredMask, MaskCompiler } from '../core/masking.ts';
+import type { MaskCompiler } from '../core/masking.ts';
 import type { ProblemPlace, Report } from '../core/problem.ts';
 import type { Tool } from '../core/tool.ts';
 import type { Validate } from './argument-validator.ts';
@@ -9,7 +9,7 @@ import { type CompiledBackend, definitionHash } from './compile-backends.ts';
 import { argumentMask, readMasks } from './compile-masks.ts';
 import type { Declared } from './declared-files.ts';
 import { type ToolDeclaration, toolSchema } from './file-schema.ts';
-import { acceptsTokens, objectSchema, withoutTokens } from './input-schema.ts';
+import { objectSchema, withoutTokens } from './input-schema.ts';
 import { parseAnyway, splitKeys } from './own-keys.ts';
 import { findReferences } from './references.ts';
 import type { JsonSchema } from '../core/json.ts';
@@ -47,12 +47,12 @@ export function compileTool(
   if (readOnly && destructive)
     report.error({ path: ['destructive'] }, 'a tool that is read-only destroys nothing', 'leave one of the two out');
   const declaration = parseAnyway(backend.kind.tool, keys.own, report, (path) => ({ path, value: undefined })).value;
-  if (declaration === undefined || backend.options === undefined) return undefined;
+  if (declaration === undefined || backend.known === undefined) return undefined;
 
   const input = objectSchema(common.input);
   const declared: DeclaredTool<unknown, unknown> = {
     name: written.name,
-    backend: { name: backend.ref.name, options: backend.options },
+    backend: backend.known,
     declaration,
     input: {
       properties: input['properties'] as Readonly<Record<string, JsonSchema>>,
@@ -62,41 +62,57 @@ export function compileTool(
     limits: { rows: common.limits.rows, bytes: common.limits.bytes, timeoutMs: common.limits.timeout },
   };
   const allMasks = [...backend.masks, ...ownMasks];
+  const masking = {
+    mask: masks.compile(allMasks),
+    maskArguments,
+    schemaAfter: (before: JsonSchema) => masks.schemaAfter(allMasks, before),
+  };
+  const compiled = backend.kind.compile(declared, report);
+  if (compiled.length > 1) {
+    for (const key of ['title', 'description'] as const) {
+      if (common[key] === undefined) continue;
+      const message = `this makes ${String(compiled.length)} tools, and a ${key} is about one`;
+      report.error({ path: [key], atKey: true }, message, 'leave it out');
+    }
+  }
   return {
     declared,
-    tools: backend.kind
-      .compile(declared, report)
-      .map((compiled) => assemble(compiled, common, written, backend, masks, allMasks, maskArguments, validator)),
+    tools: compiled.map((one) => assemble(one, common, written, backend, masking, validator)),
     inputSound: toolSchema.shape.input.safeParse(keys.common['input']).success,
     masks: maskPlaces(written.raw['mask']),
     report,
   };
 }
 
+interface Masking {
+  readonly mask: Tool['mask'];
+  readonly maskArguments: Tool['maskArguments'];
+  schemaAfter(before: JsonSchema): JsonSchema | undefined;
+}
+
 function assemble(
   compiled: CompiledTool,
-  { title, description, input, readOnly, destructive, idempotent, limits }: ToolDeclaration,
+  { title, description, readOnly, destructive, idempotent, limits }: ToolDeclaration,
   written: Declared,
   backend: CompiledBackend,
-  masks: MaskCompiler,
-  declaredMasks: readonly DeclaredMask<unknown>[],
-  maskArguments: Tool['maskArguments'],
+  masking: Masking,
   validator: (schema: JsonSchema) => Validate,
 ): Tool {
+  const resolved = withoutTokens(compiled.inputSchema);
   return Object.freeze<Tool>({
     name: compiled.name,
     title: title ?? compiled.title,
     description: description ?? compiled.description,
     backend: backend.ref,
-    definitionHash: definitionHash(written.raw, backend.declared.raw),
+    definitionHash: definitionHash(written.raw, { name: compiled.name, backend: backend.ref.definitionHash }),
     inputSchema: compiled.inputSchema,
-    outputSchema: compiled.outputSchema && masks.schemaAfter(declaredMasks, compiled.outputSchema),
-    annotations: { readOnly, destructive, idempotent },
+    outputSchema: compiled.outputSchema && masking.schemaAfter(compiled.outputSchema),
+    annotations: compiled.annotations ?? { readOnly, destructive, idempotent },
     timeoutMs: limits.timeout,
     validate: validator(compiled.inputSchema),
-    ...(acceptsTokens(input) ? { validateResolved: validator(objectSchema(withoutTokens(input))) } : {}),
-    mask: masks.compile(declaredMasks),
-    maskArguments,
+    ...(resolved === compiled.inputSchema ? {} : { validateResolved: validator(resolved) }),
+    mask: masking.mask,
+    maskArguments: masking.maskArguments,
     call: backend.sound ? (call) => compiled.call(call) : refuseCall,
   });
 }

@@ -108,9 +108,9 @@ export function checkNames(expression: Expression, tool: string, input: JsonSche
         report(id, `${of.path} has no "${field}"`, didYouMean(field, fields) ?? `it has ${fields.join(', ')}`);
       return undefined;
     }
-    if (!isClosed(of.schema)) return undefined;
     const schema = propertyOf(of.schema, field);
     if (schema === undefined) {
+      if (!isClosed(of.schema)) return undefined;
       const known = Object.keys((of.schema?.['properties'] ?? {}) as object);
       const what =
         of.path === 'args'
@@ -154,7 +154,7 @@ export function checkNames(expression: Expression, tool: string, input: JsonSche
         const key = constantText(second);
         if (of === undefined) return undefined;
         if (key !== undefined) return member(part.id, of, key, scope.present);
-        return isList(of.schema) ? { path: `${of.path}[]`, schema: itemsOf(of.schema) } : undefined;
+        return isList(of.schema) ? { path: `${of.path}${place(second)}`, schema: itemsOf(of.schema) } : undefined;
       }
       default:
         if (/^[a-zA-Z]/.test(called) && environment.funcs.find(called) === undefined && !isNamespaced(target, called)) {
@@ -198,9 +198,21 @@ function pathOf(part: Expression | undefined, scope: Scope): string | undefined 
     const { name } = part.exprKind.value;
     return scope.locals.get(name)?.path ?? name;
   }
+  if (part?.exprKind.case === 'callExpr' && part.exprKind.value.function === '_[_]') {
+    const [list, index] = part.exprKind.value.args;
+    const of = pathOf(list, scope);
+    return of === undefined ? undefined : `${of}${place(index)}`;
+  }
   if (part?.exprKind.case !== 'selectExpr') return undefined;
   const of = pathOf(part.exprKind.value.operand, scope);
   return of === undefined ? undefined : `${of}.${part.exprKind.value.field}`;
+}
+
+/** An index as a path has it: what is known of one item says nothing of another. */
+function place(index: Expression | undefined): string {
+  if (index?.exprKind.case !== 'constExpr') return '[]';
+  const { constantKind } = index.exprKind.value;
+  return constantKind.case === 'int64Value' ? `[${String(constantKind.value)}]` : '[]';
 }
 
 export function constantText(part: Expression | undefined): string | undefined {
@@ -217,7 +229,7 @@ function tokensSchema(input: JsonSchema): JsonSchema {
 }
 
 function isList(schema: JsonSchema | undefined): boolean {
-  return schema?.['type'] === 'array';
+  return [schema?.['type']].flat().includes('array');
 }
 
 /** Whether all there can be is declared. */

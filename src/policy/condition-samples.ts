@@ -95,16 +95,19 @@ function children({ exprKind }: Expression): (Expression | undefined)[] {
 function sampleBindings(expression: Expression, tool: SampledTool): Bindings[] {
   const constants = [...parts(expression)].map(constantText).filter((text) => text !== undefined);
   const texts = [...TEXTS, ...constants];
+  const asked = [...parts(expression)].flatMap(({ exprKind }) =>
+    exprKind.case === 'selectExpr' ? [exprKind.value.field] : [],
+  );
   return Array.from({ length: SAMPLES }, (_, index) => {
     const request = {
-      arguments: sampleOf(tool.inputSchema, index, texts) as JsonObject,
+      arguments: sampleOf(tool.inputSchema, index, { texts, asked }) as JsonObject,
       principal: {
         issuer: 'https://issuer.example',
         subject: 'someone',
         actor: 'agent',
         groups: constants.length > 0 ? constants : ['group'],
         scopes: constants.length > 0 ? constants : ['scope'],
-        claims: sampleClaims(expression, index, texts),
+        claims: sampleMembers(index, { texts, asked }),
         expiresAt: TIME,
       },
       tool: tool as Tool,
@@ -115,11 +118,14 @@ function sampleBindings(expression: Expression, tool: SampledTool): Bindings[] {
   });
 }
 
+interface SampleWords {
+  readonly texts: readonly string[];
+  /** The fields that the expression selects somewhere. */
+  readonly asked: readonly string[];
+}
+
 /** Claims are whatever the issuer puts into tokens: those that are asked for are there, as values of every kind in turn. */
-function sampleClaims(expression: Expression, index: number, texts: readonly string[]): JsonObject {
-  const asked = [...parts(expression)].flatMap(({ exprKind }) =>
-    exprKind.case === 'selectExpr' ? [exprKind.value.field] : [],
-  );
+function sampleMembers(index: number, { texts, asked }: SampleWords): JsonObject {
   const text = texts[index % texts.length] ?? '';
   const kinds: Json[] = [text, [text], index, true];
   const value = kinds[Math.floor(index / 2) % kinds.length] ?? null;
@@ -133,9 +139,15 @@ function sampleClaims(expression: Expression, index: number, texts: readonly str
 }
 
 /** The `index`-th value that fits a schema, more or less: what matters is its type. */
-function sampleOf(schema: JsonSchema | undefined, index: number, texts: readonly string[]): Json {
+function sampleOf(schema: JsonSchema | undefined, index: number, words: SampleWords): Json {
+  const { texts } = words;
   const listed = schema?.['enum'];
   if (Array.isArray(listed) && listed.length > 0) return (listed as Json[])[index % listed.length] ?? null;
+  const alternatives = schema?.['oneOf'] ?? schema?.['anyOf'];
+  if (schema?.['type'] === undefined && Array.isArray(alternatives) && alternatives.length > 0) {
+    const chosen = (alternatives as JsonSchema[])[index % alternatives.length];
+    return sampleOf(chosen, Math.floor(index / alternatives.length), words);
+  }
   const type = Array.isArray(schema?.['type'])
     ? (schema['type'] as Json[])[index % schema['type'].length]
     : schema?.['type'];
@@ -148,21 +160,23 @@ function sampleOf(schema: JsonSchema | undefined, index: number, texts: readonly
       return index % 2 === 0;
     case 'array':
       return Array.from({ length: 1 + (index % 9) }, (_, item) =>
-        sampleOf(schema?.['items'] as JsonSchema, index + item, texts),
+        sampleOf(schema?.['items'] as JsonSchema, index + item, words),
       );
     case 'object': {
       const properties = isJsonObject(schema?.['properties']) ? schema['properties'] : {};
-      return Object.fromEntries(
-        Object.entries(properties).map(([name, part], place) => [
-          name,
-          sampleOf(part as JsonSchema, index + place, texts),
-        ]),
+      const declared = Object.entries(properties).map(
+        ([name, part], place) => [name, sampleOf(part as JsonSchema, index + place, words)] as const,
       );
+      const others = schema?.['additionalProperties'] === false ? {} : sampleMembers(index, words);
+      return { ...others, ...Object.fromEntries(declared) };
     }
     case 'null':
       return null;
-    default:
+    case 'string':
       return texts[index % texts.length] ?? '';
+    default:
+      // Anything at all may stand there.
+      return index % 2 === 0 ? sampleMembers(Math.floor(index / 2), words) : (texts[index % texts.length] ?? '');
   }
 }
 

@@ -23,6 +23,8 @@ export interface DeclaredFiles {
   readonly backends: readonly Declared[];
   readonly tools: readonly Declared[];
   readonly rules: readonly Declared[];
+  /** As the user would type them: policy files are not looked for there. */
+  readonly directories: readonly string[];
   /** A file could not be read, so what seems to be missing may stand there. */
   readonly incomplete: boolean;
   /** Absolute; what `${file:…}` is relative to. */
@@ -36,7 +38,8 @@ export async function readDeclaredFiles(directory: string, problems: Problem[]):
   const tools: Declared[] = [];
   const rules: Declared[] = [];
   let incomplete = false;
-  for (const name of await policyFileNames(directory, problems)) {
+  const { names, directories } = await policyFileNames(directory, problems);
+  for (const name of names) {
     const path = join(directory, name);
     const text = await readFile(path, 'utf8').catch((error: unknown) => {
       problems.push({ ...at, file: path, message: `cannot be read: ${errorCode(error)}` });
@@ -57,11 +60,15 @@ export async function readDeclaredFiles(directory: string, problems: Problem[]):
   reportTwice('backend', backends);
   reportTwice('tool', tools);
   reportTwice('rule', rules);
-  return { version: version.digest('hex'), backends, tools, rules, incomplete, directory: resolve(directory) };
+  const read = { backends, tools, rules, directories, incomplete };
+  return { version: version.digest('hex'), ...read, directory: resolve(directory) };
 }
 
 /** `*.yaml` and `*.yml`, sorted. Names that start with a dot are how Kubernetes swaps the files of a mounted directory. */
-async function policyFileNames(directory: string, problems: Problem[]): Promise<string[]> {
+async function policyFileNames(
+  directory: string,
+  problems: Problem[],
+): Promise<{ readonly names: readonly string[]; readonly directories: readonly string[] }> {
   const at = { file: directory, line: 1, column: 1 };
   try {
     const entries = await readdir(directory, { withFileTypes: true });
@@ -69,18 +76,11 @@ async function policyFileNames(directory: string, problems: Problem[]): Promise<
     if (names.length === 0) {
       problems.push({ ...at, severity: 'error', message: 'there are no policy files (*.yaml) in this directory' });
     }
-    for (const { name } of entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))) {
-      problems.push({
-        ...at,
-        severity: 'warning',
-        file: join(directory, name),
-        message: 'directories in a policy directory are not read',
-      });
-    }
-    return names.sort();
+    const directories = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
+    return { names: names.sort(), directories: directories.map(({ name }) => join(directory, name)) };
   } catch (error) {
     problems.push({ ...at, severity: 'error', message: `the policy directory cannot be read: ${errorCode(error)}` });
-    return [];
+    return { names: [], directories: [] };
   }
 }
 

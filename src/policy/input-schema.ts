@@ -1,7 +1,7 @@
 // A tool's `input` block: read, and turned into a closed JSON Schema (2020-12). Pure.
 import { RE2JS } from '@bufbuild/re2';
 import { z } from 'zod';
-import type { JsonObject, JsonSchema } from '../core/json.ts';
+import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../core/json.ts';
 import { ACCEPTS_TOKENS, TOKEN_CLASS, tokenPattern } from '../core/value-token.ts';
 
 /** Formats that ajv-formats checks. */
@@ -85,23 +85,22 @@ function isPattern(text: string): boolean {
 
 type InputProperties = Readonly<Record<string, InputProperty>>;
 
-/** Whether some argument, or a part of one, may be a token. */
-export function acceptsTokens(properties: InputProperties): boolean {
-  const accepting = (part: InputProperty): boolean =>
-    part.accepts !== undefined ||
-    (part.items !== undefined && accepting(part.items)) ||
-    Object.values(part.properties ?? {}).some(accepting);
-  return Object.values(properties).some(accepting);
+/** The same schema for values alone: what must hold once tokens have been turned back. The very same one where none is accepted. */
+export function withoutTokens(schema: JsonSchema): JsonSchema {
+  return plain(schema) as JsonSchema;
 }
 
-/** The same arguments as values alone: what must hold once tokens have been turned back. */
-export function withoutTokens(properties: InputProperties): InputProperties {
-  const plain = ({ accepts: _, ...part }: InputProperty): InputProperty => ({
-    ...part,
-    ...(part.items === undefined ? {} : { items: plain(part.items) }),
-    ...(part.properties === undefined ? {} : { properties: withoutTokens(part.properties) }),
-  });
-  return Object.fromEntries(Object.entries(properties).map(([name, part]) => [name, plain(part)]));
+function plain(part: Json): Json {
+  if (Array.isArray(part)) {
+    const written = part as readonly Json[];
+    const items = written.map(plain);
+    return items.every((item, index) => item === written[index]) ? written : items;
+  }
+  if (!isJsonObject(part)) return part;
+  const { anyOf, [ACCEPTS_TOKENS]: accepted, ...rest } = part;
+  if (accepted !== undefined && Array.isArray(anyOf)) return { ...rest, ...(anyOf[0] as JsonSchema) };
+  const members = Object.entries(part).map(([key, value]) => [key, plain(value)] as const);
+  return members.every(([key, value]) => value === part[key]) ? part : Object.fromEntries(members);
 }
 
 /** The schema of one object: every property required unless it says otherwise, and no others. */

@@ -1,4 +1,6 @@
 // Policy files → one policy set, or every problem in all of them at once. Called by serve, check and explain.
+import { createHash } from 'node:crypto';
+import { resolve, sep } from 'node:path';
 import type { Channel } from '../core/approval.ts';
 import type { PolicySet } from '../core/policy.ts';
 import { byPlace, type Problem, problemText } from '../core/problem.ts';
@@ -9,6 +11,7 @@ import { compileBackend, type CompiledBackend, type Implementations } from './co
 import { compileRule, type CompiledRule } from './compile-rules.ts';
 import { type CompiledDeclaration, compileTool } from './compile-tools.ts';
 import { type Declared, type DeclaredFiles, readDeclaredFiles } from './declared-files.ts';
+import type { FileState } from './documents.ts';
 import { TOOL_NAME } from './file-schema.ts';
 import { withJustification } from './justification.ts';
 import type { NamedIssuer } from './principal-match.ts';
@@ -29,6 +32,8 @@ export interface LoadedPolicies {
   readonly policies: PolicySet | undefined;
   /** By place. */
   readonly problems: readonly Problem[];
+  /** The files beside the policies that they name, by absolute path, with their state just before they were read. */
+  readonly documents: ReadonlyMap<string, FileState>;
   /** Asks every backend, and every login that makes credentials; resolves with all problems, those above among them. */
   examine(signal: AbortSignal): Promise<readonly Problem[]>;
 }
@@ -40,11 +45,14 @@ export async function loadPolicies(directory: string, options: LoadOptions): Pro
   const sources = { env: options.env, directory: files.directory };
   const backends = new Map<string, CompiledBackend | undefined>();
   for (const declared of files.backends) {
-    backends.set(declared.name, compileBackend(declared, options, sources, options.unset ?? 'error'));
+    backends.set(declared.name, await compileBackend(declared, options, sources, options.unset ?? 'error'));
   }
+  const documents = new Map([...backends.values()].flatMap((backend) => [...(backend?.documents ?? [])]));
+  warnOfUnread(files.directories, documents, problems);
   const { tools, checkable, declarations } = compileTools(files, backends, options);
+  const made = files.tools.map((declared) => [declared.name, namesOf(declared, declarations)] as const);
   const surroundings = {
-    toolNames: new Set([...files.tools.map(({ name }) => name), ...tools.keys()]),
+    named: new Map([...made, ...[...tools.keys()].map((name) => [name, [name]] as const)]),
     tools: checkable,
     issuers: options.issuers,
     channels: options.channels,
@@ -53,12 +61,15 @@ export async function loadPolicies(directory: string, options: LoadOptions): Pro
   const rules = files.rules.flatMap((declared) => compileRule(declared, surroundings) ?? []);
   if (rules.length === files.rules.length && !files.incomplete) {
     warnOfIdleRules(rules);
-    warnOfIdleTools(files.tools, rules);
+    for (const [index, declared] of files.tools.entries()) warnOfIdleTools(declared, made[index]?.[1] ?? [], rules);
   }
   const found = tidy(problems);
   return {
-    policies: found.some(({ severity }) => severity === 'error') ? undefined : policySet(files.version, tools, rules),
+    policies: found.some(({ severity }) => severity === 'error')
+      ? undefined
+      : policySet(versionOf(files, backends), tools, rules),
     problems: found,
+    documents,
     examine: async (signal) => {
       const known = [...backends.values()].filter((backend) => backend !== undefined);
       await Promise.all(known.map((backend) => examineBackend(backend, declarations, signal)));
@@ -109,15 +120,45 @@ function compileTools(
 }
 
 async function examineBackend(
-  { declared: { name, file, path }, ref, kind, options, provider, report }: CompiledBackend,
+  { declared: { name, file, path }, ref, kind, known, provider, report }: CompiledBackend,
   declarations: ReadonlyMap<Declared, CompiledDeclaration>,
   signal: AbortSignal,
 ): Promise<void> {
   const tools = [...declarations.values()].filter(({ declared }) => declared.backend.name === name);
   await Promise.all([
-    kind.examine({ backend: { name, options }, credential: ref.credential, report, tools }, signal),
+    known && kind.examine({ backend: known, credential: ref.credential, report, tools }, signal),
     provider?.examine(ref.credential?.options, file.report([...path, 'credential']), signal),
   ]);
+}
+
+/** SHA-256 (hex) over the policy files, and over the documents that they name. */
+function versionOf({ version }: DeclaredFiles, backends: ReadonlyMap<string, CompiledBackend | undefined>): string {
+  const texts = [...backends].flatMap(([name, backend]) =>
+    [...(backend?.known?.documents ?? [])].map(([key, { text }]) => [name, key, text] as const),
+  );
+  if (texts.length === 0) return version;
+  return createHash('sha256')
+    .update(JSON.stringify([version, texts]))
+    .digest('hex');
+}
+
+/** A directory may hold documents; policy files in it would be missed. */
+function warnOfUnread(
+  directories: readonly string[],
+  documents: ReadonlyMap<string, unknown>,
+  problems: Problem[],
+): void {
+  for (const file of directories) {
+    if ([...documents.keys()].some((document) => document.startsWith(resolve(file) + sep))) continue;
+    const message = 'directories in a policy directory are not read';
+    problems.push({ severity: 'warning', file, line: 1, column: 1, message });
+  }
+}
+
+/** The tools that a declaration makes; where it could not be compiled, the one it is called after. */
+function namesOf(declared: Declared, declarations: ReadonlyMap<Declared, CompiledDeclaration>): readonly string[] {
+  const made = declarations.get(declared)?.tools.map(({ name }) => name) ?? [];
+  return made.length === 0 ? [declared.name] : made;
 }
 
 function policySet(version: string, tools: ReadonlyMap<string, Tool>, rules: readonly CompiledRule[]): PolicySet {

@@ -1,10 +1,11 @@
 // Keeps the policy set in force: reads the files again when they change, and puts a valid set in the place of the old one.
 import { watch } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { ConfigurationError, type Problem } from '../core/problem.ts';
 import type { PolicySet } from '../core/policy.ts';
+import { fileState, type FileState } from './documents.ts';
 import { loadPolicies, type LoadOptions } from './load-policies.ts';
 
 /** An editor or a deployment writes several files, or one several times. */
@@ -29,33 +30,42 @@ export interface PolicySource extends AsyncDisposable {
 
 /** Throws ConfigurationError where the files have errors, and whatever `onLoaded` throws. */
 export async function openPolicySource(directory: string, options: PolicySourceOptions): Promise<PolicySource> {
-  let seen = await look(directory);
+  let files = await stateOfFiles(directory);
   const first = await loadPolicies(directory, options.load);
   if (first.policies === undefined) throw new ConfigurationError(first.problems);
   await options.onLoaded(first.policies);
+  let seen = state(files, first.documents);
+  let { documents } = first;
   let current = first.policies;
   let last: Promise<void> = Promise.resolve();
 
+  async function look(): Promise<string> {
+    files = await stateOfFiles(directory);
+    const paths = [...documents.keys()];
+    return state(files, new Map(await Promise.all(paths.map(async (path) => [path, await fileState(path)] as const))));
+  }
+
   async function replace(onlyIfChanged: boolean): Promise<void> {
-    let found = await look(directory);
+    let found = await look();
     if (onlyIfChanged && found === seen) return;
     // A deployment that is half done may lack the file that denies: what is read must have come to rest.
-    for (let before; onlyIfChanged && found !== before; found = await look(directory)) {
+    for (let before; onlyIfChanged && found !== before; found = await look()) {
       before = found;
       await delay(SETTLE_MS, undefined, { ref: false });
     }
-    seen = found;
     try {
-      const { policies, problems } = await loadPolicies(directory, options.load);
-      if (policies === undefined) {
-        await options.onRefused(problems);
+      const loaded = await loadPolicies(directory, options.load);
+      documents = loaded.documents;
+      seen = state(files, documents);
+      if (loaded.policies === undefined) {
+        await options.onRefused(loaded.problems);
         return;
       }
-      await options.onLoaded(policies);
-      current = policies;
+      await options.onLoaded(loaded.policies);
+      current = loaded.policies;
     } catch {
       // The log could not be written, which says so itself. Looking again finds the files changed.
-      seen = undefined;
+      seen = '';
     }
   }
 
@@ -91,18 +101,18 @@ function watchDirectory(directory: string, changed: () => void): () => void {
   };
 }
 
+/** Of everything that is read: changes with any of it. Documents are as they were just before they were read. */
+function state(files: string | undefined, documents: ReadonlyMap<string, FileState>): string {
+  return JSON.stringify([files ?? null, ...documents]);
+}
+
 /** Changes whenever a file is written, replaced, added or removed; undefined where the directory cannot be read. */
-async function look(directory: string): Promise<string | undefined> {
+async function stateOfFiles(directory: string): Promise<string | undefined> {
   try {
     const names = (await readdir(directory)).sort();
-    const files = await Promise.all(
-      names.map(async (name) => {
-        // A link's target, so that a swapped link is a change.
-        const { ino, size, mtimeMs } = await stat(join(directory, name));
-        return [name, ino, size, mtimeMs];
-      }),
+    return JSON.stringify(
+      await Promise.all(names.map(async (name) => [name, (await fileState(join(directory, name))) ?? null])),
     );
-    return JSON.stringify(files);
   } catch {
     return undefined;
   }

@@ -32,12 +32,20 @@ function isAlwaysStronger(other: CompiledRule, rule: CompiledRule, tool: string)
   );
 }
 
-/** A tool that nobody can call. */
-export function warnOfIdleTools(tools: readonly Declared[], rules: readonly CompiledRule[]): void {
-  for (const { name, file, path } of tools) {
-    const concerned = rules.filter((rule) => rule.tools.has(name));
-    if (concerned.some(({ rule }) => rule.effect !== 'deny')) continue;
-    const message = concerned.length === 0 ? 'no rule mentions this tool' : 'no rule allows this tool';
-    file.report().warning({ path, atKey: true }, `${message}, so nobody can call it`);
-  }
+/** How many tools of one declaration are named; the rest is counted. */
+const NAMED = 5;
+
+/** Tools that nobody can call, of one declaration. */
+export function warnOfIdleTools(
+  { file, path }: Declared,
+  names: readonly string[],
+  rules: readonly CompiledRule[],
+): void {
+  const idle = names.filter((name) => !rules.some(({ rule, tools }) => tools.has(name) && rule.effect !== 'deny'));
+  if (idle.length === 0) return;
+  const mentioned = idle.some((name) => rules.some(({ tools }) => tools.has(name)));
+  const more = idle.length > NAMED ? ` and ${String(idle.length - NAMED)} more` : '';
+  const which = names.length === 1 ? 'this tool' : `${idle.slice(0, NAMED).join(', ')}${more}`;
+  const message = `no rule ${mentioned ? 'allows' : 'mentions'} ${which}, so nobody can call ${idle.length === 1 ? 'it' : 'them'}`;
+  file.report().warning({ path, atKey: true }, message);
 }
