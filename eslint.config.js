@@ -9,6 +9,7 @@ const EVIDENCE = [
   { type: 'Permit', maker: 'allowed', home: ['src/policy/decide.ts'] },
   { type: 'Permit', maker: 'approved', home: ['src/approval/**'] },
   { type: 'Permit', maker: 'granted', home: ['src/approval/**'] },
+  { type: 'Permit', maker: 'previewed', home: ['src/approval/**'] },
   { type: 'Intent', maker: 'recorded', home: ['src/log/**'] },
   { type: 'Lease', maker: 'issued', home: ['src/credential/**'] },
   { type: 'Masked', maker: 'through', home: ['src/masking/**'] },

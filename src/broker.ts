@@ -6,7 +6,7 @@ import { approveCall, type Answered } from './approve-call.ts';
 import { LRUCache } from 'lru-cache';
 import { CallRecord, type RecordPorts } from './call-record.ts';
 import { CallerSlots } from './caller-slots.ts';
-import type { Approvals } from './core/approvals.ts';
+import type { Approvals, Ask } from './core/approvals.ts';
 import type { Broker, Call, Reply } from './core/broker.ts';
 import { Stopwatch } from './core/clock.ts';
 import { bounded } from './core/deadline.ts';
@@ -22,6 +22,7 @@ import type { Tool } from './core/tool.ts';
 import { uuidv7 } from './core/uuid.ts';
 import { decide, permitFor, visibleTool, visibleTools } from './policy/decide.ts';
 import { splitJustification } from './policy/justification.ts';
+import { previewCall } from './preview-call.ts';
 import { runOnBackend, whyStopped, type BackendPorts } from './run-on-backend.ts';
 
 export interface Ports extends BackendPorts, Omit<RecordPorts, 'closing'> {
@@ -113,7 +114,10 @@ export function createBroker(ports: Ports): RunningBroker {
       const requirements = deciding.flatMap((rule) => rule.approval ?? []);
       const limits = grantLimits(requirements);
       const scope = limits && grantScope(ports.digestKey, invocation, tool, deciding, limits.same);
-      const ask = { invocation, tool, decision, digest, requirements, justification, grantScope: scope };
+      const ask: Ask = {
+        ...{ invocation, tool, decision, digest, requirements, justification, grantScope: scope },
+        ...(tool.preview && { preview: previewWith(tool.preview, digest) }),
+      };
       let answered: Answered;
       try {
         answered = await approveCall(ports, ask, call, present);
@@ -156,6 +160,11 @@ export function createBroker(ports: Ports): RunningBroker {
 
     // 9 and 10. Write the outcome, reply.
     return record.outcome(tool, ending);
+  }
+
+  /** @param preview of the tool whose call has this digest */
+  function previewWith(preview: Tool, digest: string): NonNullable<Ask['preview']> {
+    return (permit, signal) => previewCall({ ...ports, closing: closing.signal }, preview, permit, digest, signal);
   }
 
   /** The reply of an identical call that runs, or whose reply was not delivered; undefined where there is none. */

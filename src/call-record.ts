@@ -72,6 +72,7 @@ export class CallRecord {
       decision: decided(permit.decision),
       ...(permit.approval === undefined ? {} : { approval: permit.approval }),
       ...(permit.grant === undefined ? {} : { grant: permit.grant.id }),
+      ...(permit.previewFor === undefined ? {} : { preview: permit.previewFor }),
     } as const;
     const claim = tool.annotations.readOnly ? [] : this.#ports.repeated.claim(digest, this.#invocation);
     const payloads = calledWith(this.#invocation, tool);

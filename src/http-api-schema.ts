@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { approversOf } from './approval/approval-words.ts';
 import { grantLimits } from './approval/grant-limits.ts';
 import type { OpenedApproval, SeenApproval } from './approval/approval-desk.ts';
-import { APPROVAL_STATES, CHANNELS, ROLES } from './core/approval.ts';
+import { APPROVAL_STATES, CHANNELS, ROLES, type ShownPreview } from './core/approval.ts';
 import type { Grant } from './core/grants.ts';
 import { MAX_ERASED_ENTRIES, MAX_REASON_CHARS } from './core/limits.ts';
 
@@ -78,6 +78,17 @@ export const openedSchema = approvalSchema.extend({
     .describe('All of them, masked only where the tool masks its arguments; null where they cannot be shown.'),
   withheld: z.string().optional().describe('Why they cannot be shown.'),
   justification: z.string().optional().describe('Why the agent makes the call, in its own words.'),
+  preview: z
+    .object({
+      lines: z
+        .array(z.string())
+        .optional()
+        .describe('What a look at its effect found, masked as results of the tool are.'),
+      plan: z.string().optional().describe('How the backend would go about it.'),
+      withheld: z.string().optional().describe('Why there is nothing to be seen.'),
+    })
+    .optional()
+    .describe('What the call would do; absent where its tool tells nothing of that.'),
   deliveries: z.array(delivery).describe('Where approvers are told of it, besides.'),
 });
 
@@ -177,12 +188,18 @@ export function openedJson(opened: OpenedApproval, publicUrl: string): z.input<t
     ...approvalJson(opened, publicUrl),
     ...('withheld' in shown ? { arguments: null, withheld: shown.withheld } : { arguments: shown.values }),
     ...(opened.justification === undefined ? {} : { justification: opened.justification }),
+    ...(opened.preview === undefined ? {} : { preview: previewJson(opened.preview) }),
     deliveries: opened.deliveries.map(({ channel, part, state: at, attempts, dueAt, error }) => ({
       ...{ channel, part, state: at, attempts },
       ...(at === 'waiting' ? { nextAttemptAt: new Date(dueAt).toISOString() } : {}),
       ...(error === undefined ? {} : { error }),
     })),
   };
+}
+
+function previewJson(shown: ShownPreview): z.input<typeof openedSchema>['preview'] {
+  if ('withheld' in shown) return shown;
+  return { lines: [...shown.lines], ...(shown.plan === undefined ? {} : { plan: shown.plan }) };
 }
 
 export function grantJson(grant: Grant): z.input<typeof grantSchema> {

@@ -54,7 +54,8 @@ export async function runOnBackend(
   signal: AbortSignal,
   watch: Stopwatch,
 ): Promise<Ending> {
-  const { invocation } = intent.permit;
+  const { invocation, previewFor } = intent.permit;
+  if (previewFor !== undefined && !tool.annotations.readOnly) throw new TypeError('a permit to look changes nothing');
   const args = await resolveArguments(ports.tokens, tool, invocation);
   if ('refusal' in args) return { outcome: 'failed', refusal: args.refusal, lease: undefined };
   let hold: LeaseHold;

@@ -75,6 +75,11 @@ export interface CompiledTool {
   readonly outputSchema?: JsonSchema;
   /** Runs it. Throws BackendError. Stops when `signal` is aborted. */
   call(call: ToolCall): Promise<ToolAnswer>;
+  /**
+   * Looks at what a call with these arguments would do, for the people who are asked to approve it. Changes nothing. The
+   * masks of the tool apply to its answer, and it is kept to the tool's limits. Left out where nothing can be told before.
+   */
+  preview?(call: ToolCall): Promise<ToolAnswer>;
 }
 
 export interface ExaminedBackend<Backend, Declaration> {

@@ -3,7 +3,8 @@ import type { Approval, ApprovalState, Review } from '../core/approval.ts';
 import type { Ask } from '../core/approvals.ts';
 import { calledWith, type NewEntry } from '../core/entry.ts';
 
-export function requestedEntry(approval: Approval, { invocation, tool, decision, justification }: Ask): NewEntry {
+export function requestedEntry(approval: Approval, ask: Ask, preview: string | undefined): NewEntry {
+  const { invocation, tool, decision, justification } = ask;
   return {
     body: {
       ...subjectOf(approval),
@@ -12,6 +13,7 @@ export function requestedEntry(approval: Approval, { invocation, tool, decision,
       digest: approval.digest,
       rules: decision.rules,
       expires: new Date(approval.expiresAt).toISOString(),
+      ...(preview === undefined ? {} : { preview }),
     },
     payloads: { ...calledWith(invocation, tool), ...(justification === undefined ? {} : { justification }) },
   };

@@ -36,17 +36,20 @@ export function createApprovals({ records, outbox, log, clock, ...options }: App
   const grants = createGrants({ records: options.grants, approvals: records, log, clock });
 
   /** Undefined where the principal has as many pending as it may. */
-  async function findOrOpen(ask: Ask): Promise<Approval | undefined> {
+  async function findOrOpen(ask: Ask, signal: AbortSignal): Promise<Approval | undefined> {
     for (;;) {
       const found = await records.findOpen(ask.digest);
       if (found !== undefined && found.expiresAt > clock.now()) return found;
       if (found !== undefined) await end(found, 'expire');
       const { principal } = ask.invocation;
       if ((await records.countPending(principal.key)) >= MAX_PENDING_APPROVALS_PER_PRINCIPAL) return undefined;
-      const approval = newApproval(ask, clock.now());
+      const id = uuidv7(clock.now());
+      // Before anybody is asked: they are to see it.
+      const preview = await lookAhead(ask, id, signal);
+      const approval = newApproval(id, ask, clock.now());
       try {
         await log.append(
-          [requestedEntry(approval, ask)],
+          [requestedEntry(approval, ask, preview)],
           [records.opened(approval, principal.key), ...outbox.told(approval, approval.requestedAt)],
         );
         return approval;
@@ -55,6 +58,15 @@ export function createApprovals({ records, outbox, log, clock, ...options }: App
         if (!(error instanceof Conflict)) throw error;
       }
     }
+  }
+
+  /** Resolves with the invocation that looked at what the call would do; undefined where its tool offers no such look. */
+  async function lookAhead(ask: Ask, approval: string, signal: AbortSignal): Promise<string | undefined> {
+    if (ask.preview === undefined) return undefined;
+    const invocation = { ...ask.invocation, id: uuidv7(clock.now()) };
+    await ask.preview(Permit.previewed(invocation, ask.decision, approval), signal);
+    signal.throwIfAborted();
+    return invocation.id;
   }
 
   /** Resolves with the approval as it is afterwards; where somebody else was first, their step counts. */
@@ -85,7 +97,7 @@ export function createApprovals({ records, outbox, log, clock, ...options }: App
     async obtain(ask, until, signal): Promise<Obtained> {
       const granted = await grants.obtain(ask);
       if (granted !== undefined) return granted;
-      const opened = await findOrOpen(ask);
+      const opened = await findOrOpen(ask, signal);
       if (opened === undefined) return { kind: 'refused', refusal: refuse('too_many_approvals') };
       const me = ask.invocation.id;
       let approval = await wait(opened, me);
@@ -169,10 +181,11 @@ export function createApprovals({ records, outbox, log, clock, ...options }: App
   };
 }
 
-function newApproval({ invocation, tool, digest, decision, requirements, grantScope }: Ask, now: number): Approval {
+function newApproval(id: string, ask: Ask, now: number): Approval {
+  const { invocation, tool, digest, decision, requirements, grantScope } = ask;
   const { issuer, subject, actor } = invocation.principal;
   return {
-    id: uuidv7(now),
+    id,
     digest,
     state: 'pending',
     principal: { issuer, subject, actor },

@@ -1,6 +1,6 @@
 // An approval as a Slack message (Block Kit): what will run and for whom, how to decide, and what became of it. Pure.
 import type { KnownBlock, SectionBlock } from '@slack/types';
-import type { Approval, Review } from '../core/approval.ts';
+import type { Approval, Review, ShownPreview } from '../core/approval.ts';
 import { MAX_REASON_CHARS } from '../core/limits.ts';
 import { approversOf } from './approval-words.ts';
 import type { ShownRequest } from './shown-request.ts';
@@ -67,12 +67,19 @@ function stateWords(approval: Approval): string {
 }
 
 /** Undefined where not all of it can be shown. */
-function requestBlocks({ arguments: shown, justification }: ShownRequest): KnownBlock[] | undefined {
+function requestBlocks({ arguments: shown, justification, preview }: ShownRequest): KnownBlock[] | undefined {
   if ('withheld' in shown) return undefined;
   const values = section(`*Arguments*\n${jsonBlock(shown.values)}`);
   const why = justification === undefined ? [] : [section(`*Why, in the agent's words*\n${codeBlock(justification)}`)];
-  const blocks = [values, ...why];
+  const blocks = [values, ...why, ...(preview === undefined ? [] : previewBlocks(preview))];
   return blocks.some(tooLong) ? undefined : blocks;
+}
+
+function previewBlocks(preview: ShownPreview): SectionBlock[] {
+  if ('withheld' in preview) return [section(`*What it would do*\n${escaped(preview.withheld)}`)];
+  const effect = section(`*What it would do*\n${codeBlock(preview.lines.join('\n'))}`);
+  const { plan } = preview;
+  return plan === undefined ? [effect] : [effect, section(`*How the backend would do it*\n${codeBlock(plan)}`)];
 }
 
 function factsBlock({ backend, principal, requirements, digest, expiresAt }: Approval): SectionBlock {

@@ -44,6 +44,7 @@ export function approvalStory(approval: ShownApproval, now: number): string {
     ...approval.deliveries.map((delivery) => row(delivery.channel, deliveryWords(delivery))),
     '',
     ...argumentsOf(approval),
+    ...previewOf(approval),
     ...reviews.map(({ person, verdict, reason, at }) => {
       const said = verdict === 'approve' ? pc.green('approved') : pc.red('denied');
       return `${printable(person.name)} ${said} ${pc.dim(at)}${reason === undefined ? '' : `: ${printable(reason)}`}`;
@@ -57,6 +58,15 @@ function argumentsOf({ arguments: shown, withheld }: ShownApproval): string[] {
   const entries = Object.entries(shown);
   if (entries.length === 0) return [pc.dim('This tool takes no arguments.'), ''];
   return [...entries.map(([name, value]) => `  ${printable(name)}: ${printable(JSON.stringify(value))}`), ''];
+}
+
+function previewOf({ preview }: ShownApproval): string[] {
+  if (preview === undefined) return [];
+  const { lines = [], plan, withheld } = preview;
+  if (withheld !== undefined) return [`${pc.dim('What it would do')}: ${printable(withheld)}`, ''];
+  const shown = [pc.dim('What it would do'), ...lines.map((line) => `  ${printable(line)}`)];
+  const planned = plan?.split('\n').map((line) => `  ${printable(line)}`) ?? [];
+  return [...shown, ...(planned.length === 0 ? [] : [pc.dim('How the backend would do it'), ...planned]), ''];
 }
 
 function deliveryWords({ part, state, attempts, nextAttemptAt, error }: ShownApproval['deliveries'][number]): string {

@@ -3,7 +3,6 @@ import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { createApprovalDesk } from '../approval/approval-desk.ts';
 import { createApprovals } from '../approval/approvals.ts';
-import type { RequestOf } from '../approval/shown-request.ts';
 import { createBroker, type RunningBroker } from '../broker.ts';
 import type { Config } from '../config.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
@@ -27,7 +26,7 @@ import { createAuthenticator } from '../identity/oidc-authenticator.ts';
 import { Checkpoints } from '../log/checkpoints.ts';
 import { createErasures } from '../log/erasures.ts';
 import { createLog } from '../log/log.ts';
-import { recordedReply, requestedPayloads } from '../log/payload.ts';
+import { recordedReply } from '../log/payload.ts';
 import { publishedInFile, publishToAddress, publishToFile, publishToStream } from '../log/publish.ts';
 import { maskCompiler } from '../masking/mask-compiler.ts';
 import { maskedFromRecord } from '../masking/recorded.ts';
@@ -48,6 +47,7 @@ import { createTokenVault, expiredTokens } from '../store/token-records.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 import { TOOL_KINDS } from '../../tools/kinds.ts';
 import { openPeopleSide } from './compose-people.ts';
+import { openRequests } from './compose-requests.ts';
 import { openSlack } from './compose-slack.ts';
 import { version } from './version.ts';
 
@@ -158,7 +158,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   opening.defer(() => broker.drain(0));
 
   const tool = (name: string): Tool | undefined => policies.current().tools.get(name);
-  const requestOf: RequestOf = ({ invocation }) => requestedPayloads(source, keys.payload, invocation);
+  const requestOf = openRequests(source, keys.payload);
   const desk = createApprovalDesk({
     records: approvalRecords,
     reviews: approvals,

@@ -55,6 +55,8 @@ export async function replayAgainst(
 function rulingOf(body: JsonObject): Ruling | undefined {
   const { type, code, decision } = body;
   if (!BEGINNINGS.includes(type)) return undefined;
+  // A look ahead for approvers: the call it looked at is compared.
+  if (type === 'intent' && body['preview'] !== undefined) return undefined;
   if (type === 'approval.requested') return { effect: 'require_approval', rules: textsOf(body['rules']) };
   if (isJsonObject(decision))
     return { effect: decision['effect'] as Ruling['effect'], rules: textsOf(decision['rules']) };

@@ -1,5 +1,5 @@
 // The pages about approvals: the list, and the one on which a person decides. Pure.
-import type { Approval, ApprovalState, Review } from '../core/approval.ts';
+import type { Approval, ApprovalState, Review, ShownPreview } from '../core/approval.ts';
 import type { GrantLimits } from '../core/grants.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { MAX_REASON_CHARS } from '../core/limits.ts';
@@ -24,6 +24,8 @@ export interface ShownApproval {
   readonly reasonRequired: boolean;
   /** Why the agent makes the call, in its own words. */
   readonly justification: string | undefined;
+  /** What the call would do; undefined where its tool tells nothing of that. */
+  readonly preview: ShownPreview | undefined;
   /** What may be given in the place of this call alone; undefined where nothing may. */
   readonly grant: GrantLimits | undefined;
 }
@@ -99,7 +101,7 @@ export function approvalPage(shown: ShownApproval, now: number, viewer: Viewer, 
       <dd><code>${approval.digest.slice(0, 12)}</code></dd>
     </dl>
     <h2>What will be sent</h2>
-    ${argumentsOf(shown.arguments)}
+    ${argumentsOf(shown.arguments)} ${shown.preview === undefined ? undefined : previewOf(shown.preview)}
     ${
       shown.justification === undefined
         ? undefined
@@ -158,6 +160,22 @@ function grantFields({ grant, approval }: ShownApproval): Html | undefined {
     <input id="uses" name="uses" type="number" min="1" max="${grant.uses}" value="${grant.uses}" />
     <div class="choices"><button type="submit" name="verdict" value="grant">Approve for a while</button></div>
   </fieldset>`;
+}
+
+function previewOf(shown: ShownPreview): Html {
+  const heading = html`<h2>What it would do</h2>`;
+  if ('withheld' in shown)
+    return html`${heading}
+      <p class="notice bad">${shown.withheld}</p>`;
+  const plan =
+    shown.plan &&
+    html`<details>
+      <summary>How the backend would do it</summary>
+      <pre>${shown.plan}</pre>
+    </details>`;
+  return html`${heading}
+    <pre>${shown.lines.join('\n')}</pre>
+    ${plan === '' ? undefined : plan}`;
 }
 
 function argumentsOf(shown: ShownApproval['arguments']): Html {

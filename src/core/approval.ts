@@ -78,6 +78,17 @@ export interface Approval {
   readonly reviews: readonly Review[];
 }
 
+/** What a look at a call's effect found, as people are shown it. */
+export type ShownPreview =
+  | {
+      /** `orders: 3, total: 412.50`: one for each row. */
+      readonly lines: readonly string[];
+      /** How the backend would go about the call. */
+      readonly plan: string | undefined;
+    }
+  /** Why there is nothing to be seen. */
+  | { readonly withheld: string };
+
 /** Why a review, or a withdrawal, was not taken. */
 export type ReviewRefused =
   | 'unknown'

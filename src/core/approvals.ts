@@ -17,6 +17,11 @@ export interface Ask {
   readonly justification: string | undefined;
   /** What a grant that covers this call would be found by; undefined where the rules allow none. */
   readonly grantScope: string | undefined;
+  /**
+   * Looks at what the call would do, as an invocation of its own: intent, lease, masks and outcome are its own too. Undefined
+   * where the tool offers none. Resolves once the outcome is in the log, whatever it is. Rejects with StoreError.
+   */
+  preview?(permit: Permit, signal: AbortSignal): Promise<void>;
 }
 
 export type Obtained =

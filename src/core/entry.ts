@@ -58,6 +58,8 @@ export type EntryBody =
       readonly decision: Decided;
       readonly approval?: string;
       readonly grant?: string;
+      /** The approval whose approvers it was made for: a look at what the call would do, and not the call. */
+      readonly preview?: string;
     })
   | (OfInvocation & {
       readonly type: 'outcome';
@@ -81,6 +83,8 @@ export type EntryBody =
       readonly rules: readonly string[];
       /** RFC 3339. */
       readonly expires: string;
+      /** The invocation that looked at what the call would do. */
+      readonly preview?: string;
     })
   | (OfApproval & {
       readonly type: 'approval.reviewed';

@@ -15,12 +15,19 @@ export class Permit {
   readonly approval: string | undefined;
   /** The grant it runs under, if it does. */
   readonly grant: PermitGrant | undefined;
+  /** Id of the approval whose approvers are to see what the call would do: then it permits that look, and not the call. */
+  readonly previewFor: string | undefined;
 
-  private constructor(invocation: Invocation, decision: Decision, approval?: string, grant?: PermitGrant) {
+  private constructor(
+    invocation: Invocation,
+    decision: Decision,
+    under: { readonly approval?: string; readonly grant?: PermitGrant; readonly previewFor?: string } = {},
+  ) {
     this.invocation = invocation;
     this.decision = decision;
-    this.approval = approval;
-    this.grant = grant;
+    this.approval = under.approval;
+    this.grant = under.grant;
+    this.previewFor = under.previewFor;
     Object.freeze(this);
   }
 
@@ -33,13 +40,19 @@ export class Permit {
   /** Called by src/approval alone. */
   static approved(invocation: Invocation, decision: Decision, approval: string): Permit {
     if (decision.effect === 'deny') throw new TypeError('a decision to deny gives no permit');
-    return new Permit(invocation, decision, approval);
+    return new Permit(invocation, decision, { approval });
   }
 
   /** Called by src/approval alone. */
   static granted(invocation: Invocation, decision: Decision, grant: PermitGrant): Permit {
     if (decision.effect === 'deny') throw new TypeError('a decision to deny gives no permit');
-    return new Permit(invocation, decision, undefined, grant);
+    return new Permit(invocation, decision, { grant });
+  }
+
+  /** Called by src/approval alone. */
+  static previewed(invocation: Invocation, decision: Decision, approval: string): Permit {
+    if (decision.effect !== 'require_approval') throw new TypeError('nobody is asked about this call');
+    return new Permit(invocation, decision, { previewFor: approval });
   }
 }
 

@@ -54,6 +54,8 @@ export const STORE_PROBE_MS = 250;
 export const CHECKPOINT_INTERVAL_MS = 500;
 /** An agent must not be able to flood a person with requests. */
 export const MAX_PENDING_APPROVALS_PER_PRINCIPAL = 20;
+/** What approvers are shown of a call's effect must not keep them from being asked. */
+export const PREVIEW_MS = 5_000;
 /** Waiters look at their approval this often, should no sign of a change reach them. */
 export const APPROVAL_LOOK_MS = 15_000;
 /** How often a broker asks the store which approvals have changed, while anybody waits. */

@@ -28,6 +28,8 @@ export interface Tool {
   maskArguments(args: JsonObject): JsonObject;
   /** Runs the operation. Throws BackendError, and nothing else on purpose. */
   call(call: ToolCall): Promise<ToolAnswer>;
+  /** What approvers are to see of a call before it is made: takes the same arguments, and changes nothing. No agent can call it. */
+  readonly preview?: Tool;
 }
 
 export interface ToolAnnotations {

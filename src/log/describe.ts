@@ -17,6 +17,7 @@ export function gistOf(body: JsonObject): string {
     textOf(body['code']),
     decisionOf(body['decision']),
     named('approval', body['approval']),
+    previewOf(body),
     reviewOf(body),
     named('lease', body['lease']),
     textOf(body['reference']),
@@ -37,6 +38,10 @@ export function gistOf(body: JsonObject): string {
 function reviewOf({ verdict, person, state }: JsonObject): string {
   if (!isJsonObject(person)) return '';
   return `${verdict === 'approve' ? 'approved' : 'denied'} by ${word(person['name'])} (now ${word(state)})`;
+}
+
+function previewOf({ type, preview }: JsonObject): string {
+  return named(type === 'intent' ? 'a look ahead for approval' : 'with preview', preview);
 }
 
 function decisionOf(decision: Json | undefined): string {

@@ -52,7 +52,7 @@ const BODIES: { readonly [Each in Type]: Described<BodyOf<Each>> } = {
   refused: { always: { ...ofInvocation, code: text }, maybe: { detail: text, decision, doors: numbers } },
   intent: {
     always: { ...ofInvocation, backend: text, digest: text, decision },
-    maybe: { approval: text, grant: text },
+    maybe: { approval: text, grant: text, preview: text },
   },
   outcome: {
     always: {
@@ -73,7 +73,7 @@ const BODIES: { readonly [Each in Type]: Described<BodyOf<Each>> } = {
   },
   'approval.requested': {
     always: { ...ofApproval, invocation: text, digest: text, rules: texts, expires: time },
-    maybe: {},
+    maybe: { preview: text },
   },
   'approval.reviewed': {
     always: { ...ofApproval, person, verdict: oneOf('approve', 'deny'), state: text },

@@ -21,12 +21,28 @@ export async function requestedPayloads(
   source: LogSource,
   ring: KeyRing,
   invocation: string,
-): Promise<Payloads | undefined> {
+): Promise<(Payloads & { readonly lookedAhead?: string }) | undefined> {
   const [requested] = await source.entries({ invocation, type: 'approval.requested' }, 1);
   if (requested === undefined) return undefined;
   const sealed = await source.sealedPayload(requested.seq);
   if (sealed === undefined) return undefined;
-  return openPayload(ring, sealed, JSON.parse(requested.text) as JsonObject);
+  const body = JSON.parse(requested.text) as JsonObject;
+  const lookedAhead = body['preview'];
+  return { ...openPayload(ring, sealed, body), ...(typeof lookedAhead === 'string' ? { lookedAhead } : {}) };
+}
+
+/** How an invocation ended: its masked result, or the code of what kept it from having one. Undefined where that was erased. */
+export async function recordedEnding(
+  source: LogSource,
+  ring: KeyRing,
+  invocation: string,
+): Promise<{ readonly result: JsonObject } | { readonly code: string } | undefined> {
+  const [outcome] = await source.entries({ invocation, type: 'outcome' }, 1);
+  if (outcome === undefined) return undefined;
+  const { code } = JSON.parse(outcome.text) as JsonObject;
+  if (typeof code === 'string') return { code };
+  const result = await recordedReply(source, ring, invocation);
+  return result && { result };
 }
 
 /** The masked reply an invocation got, for giving it again; undefined where there was none, or it was erased. */

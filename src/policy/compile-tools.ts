@@ -1,6 +1,7 @@
 // Turns a declared tool into what the broker calls: with its kind, its masks and its arguments' schema. Pure.
 import type { CompiledTool, DeclaredTool } from '../../tools/tool-kind.ts';
 import { BackendError } from '../core/errors.ts';
+import { PREVIEW_MS } from '../core/limits.ts';
 import type { MaskCompiler } from '../core/masking.ts';
 import type { ProblemPlace, Report } from '../core/problem.ts';
 import type { Tool } from '../core/tool.ts';
@@ -99,7 +100,7 @@ function assemble(
   validator: (schema: JsonSchema) => Validate,
 ): Tool {
   const resolved = withoutTokens(compiled.inputSchema);
-  return Object.freeze<Tool>({
+  const tool: Tool = {
     name: compiled.name,
     title: title ?? compiled.title,
     description: description ?? compiled.description,
@@ -114,7 +115,22 @@ function assemble(
     mask: masking.mask,
     maskArguments: masking.maskArguments,
     call: backend.sound ? (call) => compiled.call(call) : refuseCall,
-  });
+  };
+  return Object.freeze<Tool>({ ...tool, ...previewOf(tool, compiled, backend) });
+}
+
+/** A tool of its own, under the same masks. */
+function previewOf(tool: Tool, compiled: CompiledTool, backend: CompiledBackend): Pick<Tool, 'preview'> {
+  if (compiled.preview === undefined) return {};
+  const call = compiled.preview.bind(compiled);
+  return {
+    preview: Object.freeze<Tool>({
+      ...tool,
+      annotations: { readOnly: true, destructive: false, idempotent: true },
+      timeoutMs: Math.min(tool.timeoutMs, PREVIEW_MS),
+      call: backend.sound ? call : refuseCall,
+    }),
+  };
 }
 
 /** Stands in where the backend's references were unset when it was loaded, so that examples stand in its options. */

@@ -50,6 +50,23 @@ test('finds a mask whose column the statement does not have, a column that is no
   expect(grant.said).toContain('permission denied');
 });
 
+test('asks about previews too, and lets a mask be for a column of one', () => {
+  const column = check((text) =>
+    text.replace("'order %s, %s: %s %s paid, %s', id,", "'order %s, %s: %s %s paid, %s', idd,"),
+  );
+  expect(column.status).toBe(2);
+  expect(column.said).toMatch(/shop\.yaml:\d+:\d+: .*idd/);
+  const mask = (name: string) =>
+    check((text) =>
+      text.replace(
+        '    destructive: true\n',
+        `    destructive: true\n    mask: [{ path: '$.rows[*].${name}', with: redact }]\n`,
+      ),
+    );
+  expect(mask('found')).toMatchObject({ status: 0 });
+  expect(mask('fuond')).toMatchObject({ status: 2 });
+});
+
 test('finds an admin login that cannot make leases, and one that cannot log in', async () => {
   const plain = `plain_${database.name}`;
   await database.query(`create role ${plain} login password 'plain'`);

@@ -47,9 +47,13 @@ describe('the console', () => {
       String(order),
       '60',
       'one of group finance',
+      `order ${order}`,
+      'EUR paid, not refunded before',
     ]) {
       expect(shown).toContain(part);
     }
+    await page.getByText('How the backend would do it').click();
+    expect(await page.getByRole('main').innerText()).toContain('Update on orders');
     expect(refunds.entries('approval', id).map(({ type }) => type)).toEqual(['approval.requested']);
 
     // By keyboard alone, as somebody would who uses no mouse.

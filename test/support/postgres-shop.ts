@@ -7,7 +7,7 @@ import type { ToolAnswer } from '../../src/core/tool.ts';
 import { uuidv7 } from '../../src/core/uuid.ts';
 import { postgresRoleProvider, type PostgresRoleOptions } from '../../src/credential/postgres-role-credential.ts';
 import { prepareShop, type Shop } from '../../src/demo/shop-postgres.ts';
-import { postgresKind } from '../../tools/postgres/postgres-kind.ts';
+import { postgresKind, type PostgresTool } from '../../tools/postgres/postgres-kind.ts';
 import type { CompiledTool, DeclaredTool, ToolLimits } from '../../tools/tool-kind.ts';
 import { permitOf } from './permitted-intent.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
@@ -97,7 +97,7 @@ export function compileOne(sql: string, { url, ...more }: ToolOptions & { url: s
 export function declare(
   sql: string,
   { url, readOnly = true, input, limits = {} }: ToolOptions & { url: string },
-): DeclaredTool<{ url: string }, { sql: string }> {
+): DeclaredTool<{ url: string }, PostgresTool> {
   const names = [...sql.matchAll(/(?<![:\w]):([a-z_]\w*)/gi)].map(([, name = '']) => [name, {}] as const);
   return {
     name: 'tool',

@@ -2,7 +2,7 @@
 // The words of SQL are told apart by Postgres' own scanner (libpg-query), so strings, comments, dollar quotes, quoted
 // identifiers and casts are what Postgres takes them for. A value never becomes part of the text.
 import { hasSqlDetails, loadModule, parseSync, scanSync, type ScanToken } from 'libpg-query';
-import { inspectStatement } from './statement-checks.ts';
+import { inspectStatement, type StatementUse } from './statement-checks.ts';
 
 await loadModule();
 
@@ -37,7 +37,7 @@ export interface ReadSql {
   readonly problems: readonly SqlProblem[];
 }
 
-export function readNamedSql(source: string, { readOnly }: { readOnly: boolean }): ReadSql {
+export function readNamedSql(source: string, use: StatementUse): ReadSql {
   const fail = (...problems: SqlProblem[]): ReadSql => ({ sql: undefined, uses: new Map(), problems });
   const nul = source.indexOf('\0');
   if (nul !== -1) return fail({ offset: nul, message: 'a NUL character cannot be part of SQL' });
@@ -73,7 +73,7 @@ export function readNamedSql(source: string, { readOnly }: { readOnly: boolean }
     .map((token) => token.text);
   if (placed.join() !== translated.placed.join())
     return fail({ offset: 0, message: 'the parameters of this SQL cannot be told apart' });
-  const found = inspectStatement(first.stmt, { readOnly });
+  const found = inspectStatement(first.stmt, use);
   const problems = found.problems.map(({ location, ...problem }) => ({ offset: at(location), ...problem }));
   return {
     sql: {

@@ -17,6 +17,7 @@ import {
   prepareOn,
   type Prepared,
 } from './postgres-statements.ts';
+import { planOf } from './postgres-plan.ts';
 import { encode } from './postgres-values.ts';
 
 export interface Statement {
@@ -25,6 +26,8 @@ export interface Statement {
   readonly sql: NamedSql;
   readonly readOnly: boolean;
   readonly limits: ToolLimits;
+  /** A statement whose plan is told along with the rows: of a preview, the one that the tool would run. */
+  readonly explained?: NamedSql;
 }
 
 /** What a server gets to confirm that it stopped; less than the broker gives the call as a whole. */
@@ -123,10 +126,11 @@ class Run {
   }
 
   async #attempt(): Promise<ToolAnswer> {
-    const { sql, readOnly, limits } = this.#statement;
+    const { sql, readOnly, limits, explained } = this.#statement;
     const { arguments: args, deadline, signal } = this.#call;
     this.#stage = 'preparing';
     const prepared = await prepareOn(this.#client, sql.text);
+    const plan = explained && (await planOf(this.#client, explained));
     if (signal.aborted) throw stopped(signal);
     const values = sql.parameters.map((name, index) => encode(args[name], prepared.parameters[index] ?? 0));
     const rows = new Rows(prepared, limits);
@@ -145,9 +149,10 @@ class Run {
     const limit = { statement: LIMITS, values: timeouts };
     this.#stage = 'running';
     if (readOnly) {
-      await this.#fly([begin, limit, statement, { statement: COMMIT }], rows);
+      await this.#fly([begin, limit, ...(plan?.steps ?? []), statement, { statement: COMMIT }], rows);
       this.#stage = 'done';
-      return rows.answer(undefined);
+      const { structured } = rows.answer(undefined);
+      return { structured: { ...structured, ...(plan && { plan: plan.lines.join('\n') }) } };
     }
     const [, , stepped] = await fly(this.#client, [begin, limit, statement], MAX_CHANGE_ANSWER_BYTES);
     // Rendered before it is committed: what cannot be told is not done.

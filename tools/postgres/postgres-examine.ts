@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { jsonpath } from 'json-p3';
 import pg from 'pg';
 import { untilAborted } from '../../src/core/deadline.ts';
-import type { BackendError } from '../../src/core/errors.ts';
 import { didYouMean } from '../../src/core/nearest.ts';
+import type { ProblemPlace } from '../../src/core/problem.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { ExaminedBackend } from '../tool-kind.ts';
 import { readNamedSql, type NamedSql } from './named-sql.ts';
@@ -12,6 +12,8 @@ import { cut, withLogin } from './postgres-connections.ts';
 import { backendError } from './postgres-errors.ts';
 import { prepare, type Column } from './postgres-flight.ts';
 import type { PostgresBackend, PostgresTool } from './postgres-kind.ts';
+import { explaining } from './postgres-plan.ts';
+import type { StatementUse } from './statement-checks.ts';
 
 type Examined = ExaminedBackend<PostgresBackend, PostgresTool>;
 type ExaminedTool = Examined['tools'][number];
@@ -75,22 +77,37 @@ async function becomeLease(client: pg.Client, memberOf: readonly string[]): Prom
 }
 
 async function examineTool(client: pg.Client, { declared, masks, report }: ExaminedTool): Promise<void> {
-  const { sql } = readNamedSql(declared.declaration.sql, { readOnly: declared.annotations.readOnly });
-  if (sql === undefined) return;
+  const { declaration, annotations } = declared;
+  const told = (error: unknown): string => backendError(error, declared.backend.name).detail;
+  const examine = (source: string, use: StatementUse, path: readonly string[]) =>
+    examineStatement(client, { source, use, path }, report, told);
+  const columns = await examine(declaration.sql, annotations.readOnly ? 'look' : 'change', ['sql']);
+  const { preview } = declaration;
+  const shown = preview === undefined ? [] : await examine(preview.sql, 'preview', ['preview', 'sql']);
+  if (columns === undefined || shown === undefined) return;
+  for (const mask of masks) examineMask(mask, [...columns, ...shown], report);
+}
+
+/** @returns its columns; undefined where the server refuses it, which is reported at `path` */
+async function examineStatement(
+  client: pg.Client,
+  { source, use, path }: { source: string; use: StatementUse; path: readonly string[] },
+  report: ExaminedTool['report'],
+  told: (error: unknown) => string,
+): Promise<readonly Column[] | undefined> {
+  const { sql } = readNamedSql(source, use);
+  if (sql === undefined) return undefined;
   await client.query('savepoint tool');
   try {
     const { columns, parameters } = await prepare(client, [{ name: 'examined', text: sql.text }]);
-    if (!sql.isCall) {
-      const nulls = parameters.length === 0 ? '' : `(${parameters.map(() => 'null').join(', ')})`;
-      await client.query(`explain execute examined ${nulls}`);
-    }
-    examineColumns(columns, report);
-    for (const mask of masks) examineMask(mask, columns, report);
-    if (declared.annotations.readOnly) await examineFunctions(client, sql.functions, report);
+    if (!sql.isCall) await client.query(explaining('examined', parameters.length));
+    examineColumns(columns, path, report);
+    if (use !== 'change') await examineFunctions(client, sql.functions, path, report);
+    return columns;
   } catch (error) {
     if (!(error instanceof pg.DatabaseError)) throw error;
-    const told: BackendError = backendError(error, declared.backend.name);
-    report.error(placeOf(error, sql), told.detail);
+    report.error(placeOf(error, sql, path), told(error));
+    return undefined;
   } finally {
     await client.query('rollback to tool').catch(() => undefined);
     await client.query('deallocate all').catch(() => undefined);
@@ -98,16 +115,16 @@ async function examineTool(client: pg.Client, { declared, masks, report }: Exami
 }
 
 /** The server counts characters from 1. */
-function placeOf(error: pg.DatabaseError, sql: NamedSql): { path: string[]; offset?: number } {
-  if (error.position === undefined) return { path: ['sql'] };
+function placeOf(error: pg.DatabaseError, sql: NamedSql, path: readonly string[]): ProblemPlace {
+  if (error.position === undefined) return { path };
   const before = [...sql.text].slice(0, Number(error.position) - 1).join('');
-  return { path: ['sql'], offset: sql.origin(before.length) };
+  return { path, offset: sql.origin(before.length) };
 }
 
-function examineColumns(columns: readonly Column[], report: ExaminedTool['report']): void {
+function examineColumns(columns: readonly Column[], path: readonly string[], report: ExaminedTool['report']): void {
   const names = columns.map((column) => column.name);
   for (const name of new Set(names.filter((name, index) => names.indexOf(name) < index))) {
-    report.error({ path: ['sql'] }, `two columns of the result are called ${name}`, 'name them apart with AS');
+    report.error({ path }, `two columns of the result are called ${name}`, 'name them apart with AS');
   }
 }
 
@@ -144,6 +161,7 @@ function namesOf(segment: { selectors: readonly object[] }): readonly string[] |
 async function examineFunctions(
   client: pg.Client,
   functions: readonly string[],
+  path: readonly string[],
   report: ExaminedTool['report'],
 ): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
@@ -152,7 +170,7 @@ async function examineFunctions(
     [functions.filter((name) => !HARMLESS.has(name))],
   );
   for (const { name } of rows) {
-    const message = `the tool is declared readOnly and calls ${name}, which is volatile: it may act on more than tables`;
-    report.warning({ path: ['sql'] }, message, 'make sure that it changes nothing, or leave readOnly out');
+    const message = `this may change nothing, and calls ${name}, which is volatile: it may act on more than tables`;
+    report.warning({ path }, message, 'make sure that it changes nothing, or do without it');
   }
 }

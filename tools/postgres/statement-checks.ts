@@ -14,7 +14,16 @@ interface Found {
   readonly problems: readonly { readonly location?: number; readonly message: string; readonly hint?: string }[];
 }
 
-export function inspectStatement(statement: Node, { readOnly }: { readOnly: boolean }): Found {
+/** What a statement is for: `look` is one that changes nothing, as a tool that is read-only; `preview` is the look ahead of another. */
+export type StatementUse = 'change' | 'look' | 'preview';
+
+const LOOKS = {
+  look: { because: 'the tool is declared readOnly', instead: 'leave readOnly out, or write a SELECT' },
+  preview: { because: 'a preview only looks', instead: 'write a SELECT that tells what the tool would change' },
+} as const;
+
+export function inspectStatement(statement: Node, use: StatementUse): Found {
+  const look = use === 'change' ? undefined : LOOKS[use];
   const functions = new Set<string>();
   const problems: { location?: number; message: string; hint?: string }[] = [];
   const kind = Object.keys(statement)[0] ?? '';
@@ -31,12 +40,12 @@ export function inspectStatement(statement: Node, { readOnly }: { readOnly: bool
     if (typeof node !== 'object' || node === null) return;
     const here = 'location' in node && typeof node.location === 'number' ? node.location : location;
     for (const [key, value] of Object.entries(node)) {
-      if (readOnly && WRITES.has(key)) {
-        const message = 'the tool is declared readOnly, and this changes data';
-        problems.push({ ...at(firstLocation(value) ?? here), message, hint: 'leave readOnly out, or write a SELECT' });
+      if (look !== undefined && WRITES.has(key)) {
+        const message = `${look.because}, and this changes data`;
+        problems.push({ ...at(firstLocation(value) ?? here), message, hint: look.instead });
       }
-      if (readOnly && key === 'lockingClause') {
-        const message = 'the tool is declared readOnly, and FOR UPDATE or FOR SHARE locks rows';
+      if (look !== undefined && key === 'lockingClause') {
+        const message = `${look.because}, and FOR UPDATE or FOR SHARE locks rows`;
         problems.push({ ...at(here), message });
       }
       if (key === 'intoClause') {

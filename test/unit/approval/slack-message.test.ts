@@ -32,7 +32,7 @@ const approval: Approval = {
 const page = { url: 'https://broker.example/console/approvals/1' };
 const types = ({ blocks }: SlackMessage): string[] => blocks.map(({ type }) => type);
 const ask = (values: Record<string, string>, justification?: string): SlackMessage =>
-  requestMessage(approval, { arguments: { values }, justification }, page, true);
+  requestMessage(approval, { arguments: { values }, justification, preview: undefined }, page, true);
 
 describe('a request in Slack', () => {
   it('has buttons and a field for the reason where all of the call fits', () => {
@@ -41,12 +41,30 @@ describe('a request in Slack', () => {
     expect(blocksProblem(message.blocks as StandInBlock[])).toBeUndefined();
   });
 
+  it('shows what the call would do, or that it cannot be told', () => {
+    const shown = { arguments: { values: {} }, justification: undefined };
+    const told = { lines: ['<3 orders>', '412.50 `EUR` in total'], plan: 'Update on orders' };
+    const message = requestMessage(approval, { ...shown, preview: told }, page, true);
+    expect(types(message)).toEqual(['section', 'section', 'section', 'section', 'section', 'input', 'actions']);
+    expect(JSON.stringify(message)).toMatch(/&lt;3 orders&gt;\\n412.50 .*Update on orders/);
+    expect(blocksProblem(message.blocks as StandInBlock[])).toBeUndefined();
+    const withheld = requestMessage(approval, { ...shown, preview: { withheld: 'It could not be made.' } }, page, true);
+    expect(JSON.stringify(withheld)).toContain('It could not be made.');
+    const long = { lines: ['x'.repeat(3_000)], plan: undefined };
+    expect(types(requestMessage(approval, { ...shown, preview: long }, page, true))).not.toContain('actions');
+  });
+
   it('obeys nothing that the agent wrote', () => {
     const note = '<!channel> <https://evil.example|here> ``` *bold* \u202e';
     for (const message of [
       ask({ note }),
       ask({ note: '' }, note),
-      requestMessage({ ...approval, tool: note }, { arguments: { values: {} }, justification: undefined }, page, true),
+      requestMessage(
+        { ...approval, tool: note },
+        { arguments: { values: {} }, justification: undefined, preview: undefined },
+        page,
+        true,
+      ),
     ]) {
       const text = JSON.stringify(message);
       expect(text).not.toMatch(/<!channel|<https:..evil|\u202e/);
@@ -57,7 +75,11 @@ describe('a request in Slack', () => {
 
   it('cuts nothing: what does not fit, or cannot be shown, gets a link and no buttons', () => {
     const long = 'x'.repeat(3_000);
-    const withheld = { arguments: { withheld: 'They have been erased.' }, justification: undefined };
+    const withheld = {
+      arguments: { withheld: 'They have been erased.' },
+      justification: undefined,
+      preview: undefined,
+    };
     for (const message of [
       ask({ note: long }),
       ask({ note: '&'.repeat(700) }),
@@ -65,7 +87,7 @@ describe('a request in Slack', () => {
       requestMessage(approval, withheld, page, true),
       requestMessage(
         { ...approval, principal: { ...approval.principal, subject: long } },
-        { arguments: { values: {} }, justification: undefined },
+        { arguments: { values: {} }, justification: undefined, preview: undefined },
         page,
         true,
       ),

@@ -3,7 +3,7 @@ import { parseSync, scanSync } from 'libpg-query';
 import { describe, expect, test } from 'vitest';
 import { readNamedSql } from '../../../tools/postgres/named-sql.ts';
 
-const read = (sql: string, readOnly = true) => readNamedSql(sql, { readOnly });
+const read = (sql: string, readOnly = true) => readNamedSql(sql, readOnly ? 'look' : 'change');
 const text = (sql: string): string | undefined => read(sql).sql?.text;
 
 describe('named parameters', () => {

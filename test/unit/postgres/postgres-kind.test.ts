@@ -52,6 +52,26 @@ describe('a declaration', () => {
     ]);
   });
 
+  test('previews with a SELECT over its own inputs, and with nothing else', () => {
+    const declared = declare('update orders set refunded = true where id = :id', { url, readOnly: false });
+    const previewed = (sql: string): string[] => {
+      const { report, found } = collect();
+      postgresKind.compile({ ...declared, declaration: { ...declared.declaration, preview: { sql } } }, report);
+      return found;
+    };
+    expect(previewed('select 1 where :id = 1')).toEqual([]);
+    expect(previewed('select :other')).toEqual([
+      'error preview.sql+7: :other is no input of the tool; declare other under input',
+    ]);
+    expect(previewed('delete from orders where id = :id')).toEqual([
+      expect.stringMatching(/^error preview\.sql\+\d+: a preview only looks, and this changes data; write a SELECT/),
+    ]);
+    expect(previewed('with gone as (delete from orders returning id) select id from gone')).toHaveLength(1);
+    expect(previewed('select id from orders where id = :id for update')).toHaveLength(1);
+    expect(previewed("select set_config('role', 'postgres', true)")).toHaveLength(1);
+    expect(previewed('select 1; commit')).toHaveLength(1);
+  });
+
   test.each([
     ['postgres://user@127.0.0.1/shop', /carries a login/],
     ['postgres://:password@127.0.0.1/shop', /carries a login/],
