@@ -96,6 +96,14 @@ export const MIGRATIONS: readonly Migration[] = [
       `create index callbacks_until on callbacks (until)`,
     ],
   },
+  {
+    id: 7,
+    // Without a condition, which would read every entry's JSON once more.
+    statements: [
+      `drop index entries_invocation`,
+      `create index entries_invocation on entries ((body ->> 'invocation'))`,
+    ],
+  },
 ];
 
 /** The newest schema this program knows. */

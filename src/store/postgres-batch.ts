@@ -104,8 +104,8 @@ async function append(client: pg.ClientBase, keys: KeyRing, changes: readonly Pr
     name: 'append',
     text: 'select append($1, $2, $3) as head',
     values: [
-      entries.map(({ before }) => before),
-      entries.map(({ after }) => after),
+      entries.map(({ before }) => before).join('\n'),
+      entries.map(({ after }) => after).join('\n'),
       entries.map(({ payload }) => (payload === undefined ? null : seal(keys, payload.salt, payload.plaintext))),
     ],
   });

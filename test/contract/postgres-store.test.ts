@@ -88,7 +88,7 @@ describe('the Postgres store', () => {
       'update sallyport.log_head set size = 999',
       `update sallyport.payloads set sealed = ''`,
       `insert into sallyport.payloads (seq, sealed) values (2, '')`,
-      'drop function sallyport.append(text[], text[], bytea[])',
+      'drop function sallyport.append(text, text, bytea[])',
       'delete from sallyport.checkpoints',
       'delete from sallyport.migrations',
     ];
