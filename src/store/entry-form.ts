@@ -34,7 +34,8 @@ export function prepareEntry(entry: NewEntry, time: number): PreparedEntry {
   let before = '{';
   let after = '';
   for (const key of Object.keys(members).sort()) {
-    const member = `${canonicalJson(key)}:${canonicalJson(members[key] as Json)}`;
+    // Members have plain names of ours, which need no escapes.
+    const member = `"${key}":${canonicalJson(members[key] as Json)}`;
     if (key < 'seq') before += `${member},`;
     else after += `,${member}`;
   }

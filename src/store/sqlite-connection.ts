@@ -55,7 +55,7 @@ export class SqliteConnection {
   }
 
   /** Runs a statement; resolves with how many rows it changed. */
-  run({ sql, parameters }: Statement): number {
+  run(sql: string, parameters: readonly unknown[]): number {
     return Number(this.#compile(sql).run(...parameters.map(bindable)).changes);
   }
 

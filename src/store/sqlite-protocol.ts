@@ -24,18 +24,16 @@ export interface SubmittedChange {
 export type FromWorker =
   | { readonly kind: 'opened' }
   | { readonly kind: 'refused'; readonly message: string }
-  | { readonly kind: 'fates'; readonly fates: readonly Fate[] }
+  /** Most changes are kept: of those each has its id and the number of its first entry, one after the other. */
+  | { readonly kind: 'fates'; readonly kept: readonly number[]; readonly lost: readonly Lost[] }
   | { readonly kind: 'rows'; readonly id: number; readonly rows: readonly unknown[] }
   | { readonly kind: 'query-failed'; readonly id: number; readonly detail: string };
 
-export type Fate =
-  | { readonly id: number; readonly kept: true; readonly seqs: readonly number[] }
-  | {
-      readonly id: number;
-      readonly kept: false;
-      readonly why: 'conflict' | 'statement' | 'storage';
-      readonly detail: string;
-    };
+export interface Lost {
+  readonly id: number;
+  readonly why: 'conflict' | 'statement' | 'storage';
+  readonly detail: string;
+}
 
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);

@@ -11,7 +11,7 @@ import type { Change, Statement, Store } from '../core/store.ts';
 import { Conflict } from '../core/store.ts';
 import { prepareEntry } from './entry-form.ts';
 import { monotonicMs } from './sqlite-protocol.ts';
-import type { Fate, FromWorker, SubmittedChange, ToWorker, WorkerOptions } from './sqlite-protocol.ts';
+import type { FromWorker, Lost, SubmittedChange, ToWorker, WorkerOptions } from './sqlite-protocol.ts';
 
 /** The thread gives a change up this long before the caller does, so that "nothing was kept" stays true. */
 const THREAD_MARGIN_MS = 500;
@@ -45,7 +45,8 @@ interface Waiter<Value> {
 class SqliteStore implements Store {
   readonly #clock: Clock;
   readonly #workerOptions: WorkerOptions;
-  readonly #changes = new Map<number, Waiter<readonly number[]>>();
+  /** Each resolves with the number of its change's first entry. */
+  readonly #changes = new Map<number, Waiter<number>>();
   readonly #queries = new Map<number, Waiter<readonly unknown[]>>();
   readonly #watch: NodeJS.Timeout;
   #worker: Worker;
@@ -77,10 +78,11 @@ class SqliteStore implements Store {
     const bytes = prepared.reduce((sum, { before, after, payload }) => {
       return sum + before.length + after.length + (payload?.plaintext.length ?? 0);
     }, 256);
-    return this.#submit(this.#changes, bytes, (id, deadline) => {
+    const first = await this.#submit(this.#changes, bytes, (id, deadline) => {
       if (this.#outbox.length === 0) setImmediate(() => this.#flush());
       this.#outbox.push({ id, deadline: deadline - THREAD_MARGIN_MS, statements, entries: prepared });
     });
+    return prepared.map((_, index) => first + index);
   }
 
   async query<Row>(statement: Statement): Promise<readonly Row[]> {
@@ -143,22 +145,21 @@ class SqliteStore implements Store {
   }
 
   #receive(message: FromWorker): void {
-    if (message.kind === 'fates') message.fates.forEach((fate) => this.#settleChange(fate));
+    if (message.kind === 'fates') this.#settle(message.kept, message.lost);
     else if (message.kind === 'rows') this.#take(this.#queries, message.id)?.resolve(message.rows);
     else if (message.kind === 'query-failed') {
       this.#take(this.#queries, message.id)?.reject(new StoreError(message.detail));
     } else if (message.kind === 'refused') this.#problem = message.message;
   }
 
-  #settleChange(fate: Fate): void {
-    const waiter = this.#take(this.#changes, fate.id);
-    if (fate.kept) {
-      this.#problem = undefined;
-      waiter?.resolve(fate.seqs);
-    } else if (fate.why === 'conflict') waiter?.reject(new Conflict(fate.detail));
-    else {
-      if (fate.why === 'storage') this.#problem = fate.detail;
-      waiter?.reject(new StoreError(fate.detail));
+  #settle(kept: readonly number[], lost: readonly Lost[]): void {
+    if (kept.length > 0) this.#problem = undefined;
+    for (let at = 0; at < kept.length; at += 2) {
+      this.#take(this.#changes, kept[at] ?? 0)?.resolve(kept[at + 1] ?? 0);
+    }
+    for (const { id, why, detail } of lost) {
+      if (why === 'storage') this.#problem = detail;
+      this.#take(this.#changes, id)?.reject(why === 'conflict' ? new Conflict(detail) : new StoreError(detail));
     }
   }
 

@@ -5,7 +5,7 @@ import { commitBatch } from './sqlite-batch.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { describeError, isBusy, isStatementError } from './sqlite-errors.ts';
 import { monotonicMs } from './sqlite-protocol.ts';
-import type { Fate, FromWorker, SubmittedChange, ToWorker, WorkerOptions } from './sqlite-protocol.ts';
+import type { FromWorker, Lost, SubmittedChange, ToWorker, WorkerOptions } from './sqlite-protocol.ts';
 
 /** Bounds how long one commit keeps the others waiting. */
 const MAX_BATCH = 1_024;
@@ -55,18 +55,17 @@ function commitNext(): void {
   const batch = waiting.splice(0, MAX_BATCH);
   const late = batch.filter((change) => change.deadline <= now);
   const inTime = batch.filter((change) => change.deadline > now);
-  if (late.length > 0)
-    tell(late.map((change) => lost(change, 'the database was locked or too slow until the deadline')));
+  if (late.length > 0) giveUp(late, 'the database was locked or too slow until the deadline');
   if (inTime.length === 0) return;
   try {
     connection ??= SqliteConnection.open(file);
-    tell(commitBatch(connection, payloadKeys, inTime));
+    reply({ kind: 'fates', ...commitBatch(connection, payloadKeys, inTime) });
   } catch (error) {
     if (isBusy(error)) {
       waiting.unshift(...inTime);
       return;
     }
-    tell(inTime.map((change) => lost(change, describeError(error))));
+    giveUp(inTime, describeError(error));
     reconnect();
   }
 }
@@ -101,12 +100,9 @@ function openPatiently(): SqliteConnection {
   }
 }
 
-function lost(change: SubmittedChange, detail: string): Fate {
-  return { id: change.id, kept: false, why: 'storage', detail };
-}
-
-function tell(fates: readonly Fate[]): void {
-  reply({ kind: 'fates', fates });
+function giveUp(changes: readonly SubmittedChange[], detail: string): void {
+  const lost = changes.map(({ id }): Lost => ({ id, why: 'storage', detail }));
+  reply({ kind: 'fates', kept: [], lost });
 }
 
 function reply(message: FromWorker): void {
