@@ -36,7 +36,7 @@ export function sendRpcError(
 
 /** Rejects only when `answer` does. A connection that closes meanwhile is no error; the answer is dropped. */
 export async function relay(
-  answer: Promise<Response>,
+  answer: Promise<Response | { readonly text: string }>,
   response: ServerResponse,
   acceptsStream: boolean,
   patience: Patience,
@@ -48,7 +48,7 @@ export async function relay(
     keepAlive = setInterval(() => response.write(KEEP_ALIVE), patience.keepAliveMs);
   };
   const opening = acceptsStream ? setTimeout(openStream, patience.streamAfterMs) : undefined;
-  let given: Response;
+  let given: Response | { readonly text: string };
   try {
     given = await answer;
   } finally {
@@ -58,7 +58,10 @@ export async function relay(
 
   if (response.headersSent) {
     // A JSON text has no line break of its own, so it is one line of an event.
-    response.end(`event: message\ndata: ${await given.text()}\n\n`);
+    response.end(`event: message\ndata: ${typeof given.text === 'string' ? given.text : await given.text()}\n\n`);
+  } else if (!(given instanceof Response)) {
+    response.writeHead(200, { 'content-type': 'application/json', 'Content-Length': Buffer.byteLength(given.text) });
+    response.end(given.text);
   } else if (given.headers.get('content-type')?.startsWith('text/event-stream') === true && given.body !== null) {
     response.writeHead(given.status, STREAM_HEADERS);
     for await (const chunk of given.body) response.write(chunk);

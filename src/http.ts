@@ -1,12 +1,6 @@
 // The HTTP app, on bare node:http. What happens to a POST /mcp, in order: route, Host and Origin, identity from the
 // headers alone, body (bounded, strict), protocol. The token is not passed on.
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ApprovalDesk } from './approval/approval-desk.ts';
 import type { Broker } from './core/broker.ts';
 import { HEADERS_TIMEOUT_MS, IDLE_CONNECTION_MS, MAX_BODY_BYTES, MAX_HEADER_BYTES } from './core/limits.ts';
@@ -121,7 +115,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
       refuse(request, response, 400, 'JSON-RPC batches are not accepted: send one message at a time.', -32600);
       return;
     }
-    const answer = mcp.answer(body.value, protocolHeaders(request.headers), {
+    const answer = mcp.answer(body.value, request.headers, {
       principal: identified.principal,
       identifyMs,
       gone: gone.signal,
@@ -247,16 +241,6 @@ function refuse(
   const { 'content-length': length = '0', 'transfer-encoding': chunked } = request.headers;
   if (chunked !== undefined || Number(length) > MAX_BODY_BYTES) response.setHeader('Connection', 'close');
   sendRpcError(response, status, { code, message });
-}
-
-/** Those that the protocol gives a meaning, and no other: neither token nor cookie goes any further. */
-export function protocolHeaders(received: IncomingHttpHeaders): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(received)) {
-    const meant = name === 'accept' || name === 'content-type' || name.startsWith('mcp-');
-    if (meant && value !== undefined) headers.set(name, String(value));
-  }
-  return headers;
 }
 
 function acceptsStream(request: IncomingMessage): boolean {

@@ -13,8 +13,8 @@ import {
   type Tool as AdvertisedTool,
 } from '@modelcontextprotocol/server';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
-import type { Broker, Call, Patience, Reply } from './core/broker.ts';
-import { REFUSALS } from './core/errors.ts';
+import type { Broker, Patience, Reply } from './core/broker.ts';
+import { refuse, REFUSALS } from './core/errors.ts';
 import type { Masked } from './core/evidence.ts';
 import type { JsonObject } from './core/json.ts';
 import { LEGACY_PATIENCE_MS, MAX_SESSION_LABEL_CHARS, ROUND_MS } from './core/limits.ts';
@@ -50,13 +50,17 @@ export interface Waits {
   readonly holdMs: number;
 }
 
-const WAITS: Waits = { roundMs: ROUND_MS, holdMs: LEGACY_PATIENCE_MS };
+export const WAITS: Waits = { roundMs: ROUND_MS, holdMs: LEGACY_PATIENCE_MS };
 
 /** `_meta` key under which `sallyport/agents` says which run of an agent a call belongs to. */
-const SESSION_META_KEY = 'sallyport/session';
+export const SESSION_META_KEY = 'sallyport/session';
 
 /** As policy files have it. */
 const MAX_TOOL_NAME_CHARS = 64;
+
+export function serverInfo(version: string): { name: string; title: string; version: string } {
+  return { name: 'sallyport', title: 'Sallyport', version };
+}
 
 /** Shared, because each Server would otherwise build an Ajv of its own. */
 const schemaValidator = new AjvJsonSchemaValidator();
@@ -67,10 +71,10 @@ export function createMcpServer(
   identify: (context: ServerContext) => Caller | Promise<Caller>,
 ): Server {
   const { broker, logger, waits = WAITS } = options;
-  const server = new Server(
-    { name: 'sallyport', title: 'Sallyport', version: options.version },
-    { capabilities: { tools: {} }, jsonSchemaValidator: schemaValidator },
-  );
+  const server = new Server(serverInfo(options.version), {
+    capabilities: { tools: {} },
+    jsonSchemaValidator: schemaValidator,
+  });
   server.onerror = (error) => {
     logger.debug({ err: error }, 'an MCP exchange had an error');
   };
@@ -96,23 +100,8 @@ export function createMcpServer(
   server.setRequestHandler('tools/call', (request, context) =>
     told(async () => {
       const caller = await identify(context);
-      const call: Call = {
-        principal: caller.principal,
-        sessionLabel: sessionLabelOf(request.params._meta) ?? caller.sessionLabel,
-        tool: nameWithinBounds(request.params.name),
-        arguments: (request.params.arguments ?? {}) as JsonObject,
-        signal: caller.signal,
-        patience: patienceOf(context, waits),
-        identifyMs: caller.identifyMs,
-      };
-      let reply: Reply;
-      try {
-        reply = await broker.invoke(call);
-      } catch (error) {
-        // A result, because the model is shown no JSON-RPC error.
-        logger.error({ err: error, tool: call.tool }, 'the broker failed in a call');
-        return errorResult(REFUSALS.internal.words);
-      }
+      const patience = patienceOf(context, waits);
+      const reply = await takeCall(options, caller, request.params as CallParams, patience);
       caller.onDelivered(() => {
         reply.delivered();
       });
@@ -123,12 +112,37 @@ export function createMcpServer(
   return server;
 }
 
+/** Of a tools/call: as it was sent, its shape checked. */
+export interface CallParams {
+  readonly name: string;
+  readonly arguments?: JsonObject | undefined;
+  readonly _meta?: JsonObject | undefined;
+}
+
+/** Rejects with ProtocolError alone, for a session label out of bounds. */
+export async function takeCall(
+  { broker, logger }: McpOptions,
+  { principal, sessionLabel, signal, identifyMs }: Caller,
+  { name, arguments: args = {}, _meta: meta }: CallParams,
+  patience: Patience,
+): Promise<Reply> {
+  const label = sessionLabelOf(meta) ?? sessionLabel;
+  const tool = nameWithinBounds(name);
+  try {
+    return await broker.invoke({ principal, sessionLabel: label, tool, arguments: args, signal, patience, identifyMs });
+  } catch (error) {
+    // A refusal, because the model is shown no JSON-RPC error.
+    logger.error({ err: error, tool }, 'the broker failed in a call');
+    return { kind: 'refusal', invocation: '', refusal: refuse('internal'), delivered: () => undefined };
+  }
+}
+
 /** What no tool can be called is cut, and still is no tool's name: names stand in entries, which nobody can erase. */
 function nameWithinBounds(name: string): string {
   return name.length <= MAX_TOOL_NAME_CHARS ? name : `${name.slice(0, MAX_TOOL_NAME_CHARS).toWellFormed()}…`;
 }
 
-function sessionLabelOf(meta: Record<string, unknown> | undefined): string | undefined {
+function sessionLabelOf(meta: JsonObject | undefined): string | undefined {
   const label = meta?.[SESSION_META_KEY];
   if (label === undefined) return undefined;
   if (typeof label !== 'string' || label.length === 0 || label.length > MAX_SESSION_LABEL_CHARS) {

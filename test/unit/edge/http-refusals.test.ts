@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { protocolHeaders } from '../../../src/http.ts';
+import { protocolHeaders } from '../../../src/mcp-http.ts';
 import { startHttpEdge, type HttpEdge } from '../../support/http-edge.ts';
 import { MCP_HEADERS, answerTo, legacyCall, modernCall, open, send, whole } from '../../support/raw-http.ts';
 import { ScriptedBroker } from '../../support/scripted-broker.ts';
