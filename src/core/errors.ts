@@ -202,6 +202,18 @@ export class WithheldError extends Error {
   }
 }
 
+/** A second engine finds a raw value at a place that a mask selects: one of the two is wrong. */
+export class DisagreementError extends WithheldError {
+  /** The mask's, as it was declared. */
+  readonly path: string;
+
+  constructor(path: string) {
+    super(`the engines disagree: jsonpath-plus finds a raw value at ${path}`);
+    this.name = 'DisagreementError';
+    this.path = path;
+  }
+}
+
 /** Thrown by src/log and src/store when something could not be made durable. Nothing of it was kept. */
 export class StoreError extends Error {
   readonly detail: string;

@@ -78,8 +78,14 @@ export interface ToolAnswer {
 }
 
 export interface Mask {
-  /** Throws WithheldError in any doubt. Never changes its input. What it asked `tokens` for must be kept before the result leaves. */
+  /**
+   * All that leaves towards the agent because of a call: its answer, and, as a text block, each message on its way (progress, a log
+   * line, a question). Throws WithheldError in any doubt. Never changes its input. What it asked `tokens` for must be kept before
+   * the result leaves.
+   */
   apply(answer: ToolAnswer, tokens: TokenIssuer): Masked;
+  /** What a backend says of a tool before any call, such as its description and schema: detectors alone. Throws WithheldError. */
+  words<Said extends JsonObject>(said: Said): Said;
   /** What takes what, for `explain` and `check`. */
   describe(): readonly { readonly path: string; readonly action: string }[];
 }

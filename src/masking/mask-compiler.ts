@@ -7,14 +7,15 @@ import type { Mask } from '../core/tool.ts';
 import { parseJsonPath, JsonPathError, type JsonPath } from './json-path.ts';
 import { MAX_SELECTORS } from './limits.ts';
 import { maskAction } from './mask-action.ts';
-import { maskAnswer, type AnswerMask } from './mask-answer.ts';
+import type { AnswerMask } from './document-masking.ts';
+import { maskAnswer } from './mask-answer.ts';
 import {
   maskDeclaration,
   type DetectorDeclaration,
   type MaskDeclaration,
   type PathMaskDeclaration,
 } from './mask-declaration.ts';
-import type { ActiveDetector } from './detector-pass.ts';
+import { DetectorPass, type ActiveDetector } from './detector-pass.ts';
 import type { DetectorName } from './detector.ts';
 import { DETECTORS } from './detectors.ts';
 import { schemaAfterDetectors } from './schema-after-detectors.ts';
@@ -46,7 +47,7 @@ function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: Ke
   let broken = false;
   for (const declaredMask of declared) {
     const { declaration } = declaredMask;
-    if ('detect' in declaration) continue;
+    if (!('path' in declaration)) continue;
     const path = parsed(declaration);
     if (path instanceof JsonPathError) {
       broken = true;
@@ -67,10 +68,12 @@ function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: Ke
   }
   const strengths = masks.map(({ action }) => action.strength);
   const { start } = new PathAutomaton(paths, strengths);
-  const compiled = { start, paths: masks, detectors, opinions: opinionPaths(paths) };
+  const media = new Set(declared.flatMap(({ declaration }) => ('media' in declaration ? declaration.media : [])));
+  const compiled = { start, paths: masks, detectors, opinions: opinionPaths(paths), media };
   const described = [
     ...masks.map(({ path, action }) => ({ path, action: action.name })),
     ...detectors.map(({ detector, mode }) => ({ path: `detect ${detector.name}`, action: mode })),
+    ...[...media].map((kind) => ({ path: `media ${kind}`, action: 'pass' })),
   ];
   return {
     apply: (answer, tokens) => {
@@ -78,6 +81,7 @@ function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: Ke
       if (broken) throw new WithheldError('a mask of this tool did not compile');
       return maskAnswer(answer, compiled, tokens);
     },
+    words: (said) => new DetectorPass(detectors, {}).value(said, JSON.stringify(said)) as typeof said,
     describe: () => described,
   };
 }

@@ -30,6 +30,10 @@ const label = z
   .optional()
   .describe('What stands between the brackets in place of the value. Default `redacted`.');
 
+/** What no mask and no detector can look into; `blob` is an embedded resource that is not text. */
+const MEDIA = ['image', 'audio', 'blob'] as const;
+export type Media = (typeof MEDIA)[number];
+
 export const maskDeclaration = z
   .discriminatedUnion('with', [
     z
@@ -75,6 +79,12 @@ export const maskDeclaration = z
       .describe(
         'Look for forms of text wherever they stand. Secrets are masked unless this says otherwise; the last word on a detector counts.',
       ),
+    z
+      .strictObject({
+        media: z.array(z.enum(MEDIA)).min(1).describe('What this tool may answer with: no bytes leave otherwise.'),
+        with: z.literal('pass').describe('Let it leave as it is. Nobody looks into it.'),
+      })
+      .describe('Let images, sounds or bytes leave. Say so only where they can hold nothing that must be hidden.'),
   ])
   .describe(
     'What to hide from the agent, and how. Where several masks meet, remove beats redact beats hash beats tokenize beats keep-*.',
@@ -82,4 +92,4 @@ export const maskDeclaration = z
 
 export type MaskDeclaration = z.infer<typeof maskDeclaration>;
 export type PathMaskDeclaration = Extract<MaskDeclaration, { path: string }>;
-export type DetectorDeclaration = Exclude<MaskDeclaration, PathMaskDeclaration>;
+export type DetectorDeclaration = Extract<MaskDeclaration, { detect: unknown }>;

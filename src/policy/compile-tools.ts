@@ -13,6 +13,7 @@ import { type ToolDeclaration, toolSchema } from './file-schema.ts';
 import { objectSchema, withoutTokens } from './input-schema.ts';
 import { parseAnyway, splitKeys } from './own-keys.ts';
 import { findReferences } from './references.ts';
+import { saidSafely } from './said-words.ts';
 import type { JsonSchema } from '../core/json.ts';
 
 export interface CompiledDeclaration {
@@ -78,7 +79,7 @@ export function compileTool(
   }
   return {
     declared,
-    tools: compiled.map((one) => assemble(one, common, written, backend, masking, validator)),
+    tools: compiled.map((one) => assemble(one, common, written, backend, masking, validator, report)),
     inputSound: toolSchema.shape.input.safeParse(keys.common['input']).success,
     masks: maskPlaces(written.raw['mask']),
     report,
@@ -98,16 +99,18 @@ function assemble(
   backend: CompiledBackend,
   masking: Masking,
   validator: (schema: JsonSchema) => Validate,
+  report: Report,
 ): Tool {
   const resolved = withoutTokens(compiled.inputSchema);
+  const said = saidSafely(masking.mask, compiled, report);
   const tool: Tool = {
     name: compiled.name,
-    title: title ?? compiled.title,
-    description: description ?? compiled.description,
+    title: title ?? said.title,
+    description: description ?? said.description,
     backend: backend.ref,
     definitionHash: definitionHash(written.raw, { name: compiled.name, backend: backend.ref.definitionHash }),
-    inputSchema: compiled.inputSchema,
-    outputSchema: compiled.outputSchema && masking.schemaAfter(compiled.outputSchema),
+    inputSchema: said.inputSchema,
+    outputSchema: said.outputSchema && masking.schemaAfter(said.outputSchema),
     annotations: compiled.annotations ?? { readOnly, destructive, idempotent },
     timeoutMs: limits.timeout,
     validate: validator(compiled.inputSchema),

@@ -38,7 +38,8 @@ const leases = (acquire: unknown) => (ports: Ports) => ({
   leases: Object.assign(Object.create(ports.leases) as Ports['leases'], { acquire }),
 });
 const sessions = (current: () => Promise<never>) => () => ({ sessions: { current } });
-const mask = (apply: unknown) => ({ apply, describe: () => [] }) as Exclude<PipelineOptions['mask'], undefined>;
+const mask = (apply: unknown) =>
+  ({ apply, words: (said: unknown) => said, describe: () => [] }) as Exclude<PipelineOptions['mask'], undefined>;
 const realTimeout = setTimeout;
 const quick = { timeoutMs: 50 };
 

@@ -305,6 +305,25 @@ describe('a masked answer', () => {
     expect(() => compileMasks().apply({ content: [block] }, looseTokens)).toThrow(WithheldError);
   });
 
+  it('may hold images, sounds and bytes where the tool says so, and nothing else of them', () => {
+    const blocks = [
+      { type: 'image', data: 'AAAA', mimeType: 'image/png', _meta: 's3cret', alt: 's3cret' },
+      { type: 'audio', data: 'AAA=', mimeType: 'audio/wav' },
+      { type: 'resource', resource: { uri: 'x:?pw=s3cret', blob: '', mimeType: 'image/png', _meta: 's3cret' } },
+    ];
+    const mask = compileMasks({ media: ['image', 'audio', 'blob'], with: 'pass' }, redact);
+    expect(mask.describe()).toContainEqual({ path: 'media image', action: 'pass' });
+    expect(mask.apply({ content: blocks }, looseTokens).content).toEqual([
+      { type: 'image', data: 'AAAA', mimeType: 'image/png' },
+      { type: 'audio', data: 'AAA=', mimeType: 'audio/wav' },
+      { type: 'resource', resource: { uri: 'x:?pw=%5Bredacted%5D', blob: '', mimeType: 'image/png' } },
+    ]);
+    const images = compileMasks({ media: ['image'], with: 'pass' });
+    for (const block of [...blocks.slice(1), { type: 'image', data: 's3cret words' }, { type: 'image' }]) {
+      expect(() => images.apply({ content: [block] }, looseTokens)).toThrow(WithheldError);
+    }
+  });
+
   it('is withheld where a path must match and finds nothing', () => {
     const mask = compileMasks({ path: '$.rows[*].email', with: 'redact', mustMatch: true });
     expect(() => mask.apply({ structured: { rows: [{ mail: 'x' }] } }, looseTokens)).toThrow(/must match/);

@@ -51,6 +51,7 @@ describe('the second opinion', () => {
       paths: [{ path: '$.a', mustMatch: false, action }],
       detectors: [],
       opinions: opinion('$.a'),
+      media: new Set<never>(),
     };
     expect(() => maskAnswer({ structured: { a: 's3cret' } }, masks, looseTokens)).toThrow(WithheldError);
     expect(() => maskAnswer({ structured: { a: 's3cret' } }, masks, looseTokens)).toThrow(/disagree/);
