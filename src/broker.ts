@@ -9,7 +9,7 @@ import { CallerSlots } from './caller-slots.ts';
 import type { Approvals, Ask } from './core/approvals.ts';
 import type { Broker, Call, Reply } from './core/broker.ts';
 import { Stopwatch } from './core/clock.ts';
-import { bounded } from './core/deadline.ts';
+import { bounded, firstOf } from './core/deadline.ts';
 import { callDigest, grantScope } from './core/digest.ts';
 import { refuse, StoreError, type Refusal } from './core/errors.ts';
 import type { Intent } from './core/evidence.ts';
@@ -70,7 +70,8 @@ export function createBroker(ports: Ports): RunningBroker {
     const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, ports.policies().version, watch);
     if (typeof session !== 'string') return record.unlogged(session);
     if (draining) return await record.refused(refuse('shutting_down'));
-    return await passTheDoors(call, invocation, watch);
+    using present = firstOf([call.signal, closing.signal]);
+    return await passTheDoors(call, invocation, present.signal, watch);
   }
 
   /** The log tells of one a minute, without its arguments: a flood of them must not fill the store for the others. */
@@ -82,14 +83,14 @@ export function createBroker(ports: Ports): RunningBroker {
     return record.refused(refuse('too_many_calls', { detail: 'more within the minute are not written down' }));
   }
 
-  async function passTheDoors(call: Call, arrived: Invocation, watch: Stopwatch): Promise<Reply> {
+  /** @param present aborted when the caller cancels or goes away, and when the broker shuts down */
+  async function passTheDoors(call: Call, arrived: Invocation, present: AbortSignal, watch: Stopwatch): Promise<Reply> {
     const { principal } = call;
     const policies = ports.policies();
     const tool = visibleTool(policies, principal, call.tool);
     const { args, justification } = splitJustification(tool, call.arguments);
     const invocation: Invocation = { ...arrived, arguments: args };
     const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, policies.version, watch, tool);
-    const present = AbortSignal.any([call.signal, closing.signal]);
 
     // 2. Bound and parse.
     if (tool === undefined) return record.refused(refuse('unknown_tool'));
@@ -129,34 +130,33 @@ export function createBroker(ports: Ports): RunningBroker {
       if (answered.kind === 'refused') return record.refused(answered.refusal, decision);
       // While a person thought, the world went on: who calls and what is decided must hold now.
       if (principal.expiresAt <= clock.now()) return record.refused(refuse('token_expired'), decision);
-      if (ports.policies() !== policies) return passTheDoors(call, invocation, watch);
+      if (ports.policies() !== policies) return passTheDoors(call, invocation, present, watch);
       const again = decide(policies, { ...request, now: clock.now() });
       if (again.effect === 'deny') return record.refused(denial(again), again);
       // By now a rule asks that did not then: whom it names has not said yes.
       const asksMore = again.effect === 'require_approval' && again.rules.some((id) => !decision.rules.includes(id));
-      if (asksMore) return passTheDoors(call, invocation, watch);
+      if (asksMore) return passTheDoors(call, invocation, present, watch);
       permit = answered.permit;
       use = answered.use;
     }
 
     // 5. Write the intent; an identical call that runs already is joined instead.
     const deadline = clock.now() + tool.timeoutMs;
-    const signal = AbortSignal.any([present, AbortSignal.timeout(tool.timeoutMs)]);
     let intent: Intent;
     try {
       intent = await record.intent(permit, tool, digest, use);
     } catch (error) {
       if (!(error instanceof Conflict)) return record.unlogged(error);
-      const joined = await join(tool, decision, digest, record, signal);
+      const joined = await join(tool, decision, digest, record, present);
       if (joined !== undefined) return joined;
       // Nothing runs: in that very moment the other one was delivered, or a person took their word back.
       if (permit.approval !== undefined) return record.refused(refuse('approval_changed'), decision);
-      return passTheDoors(call, invocation, watch);
+      return passTheDoors(call, invocation, present, watch);
     }
     watch.lap('intent');
 
     // 6 to 8. Lease, call, mask.
-    const ending = await runOnBackend(ports, tool, intent, deadline, signal, watch);
+    const ending = await runOnBackend(ports, tool, intent, deadline, present, watch);
 
     // 9 and 10. Write the outcome, reply.
     return record.outcome(tool, ending);
@@ -175,11 +175,12 @@ export function createBroker(ports: Ports): RunningBroker {
     record: CallRecord,
     signal: AbortSignal,
   ): Promise<Reply | undefined> {
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(tool.timeoutMs)]);
+    using limited = firstOf([signal], tool.timeoutMs);
+    const patience = limited.signal;
     const followed = await ports.repeated.follow(digest, patience).catch((reason: unknown) => reason as Error);
     if (followed instanceof StoreError) return record.unlogged(followed);
-    if (followed instanceof Error) return record.refused(stillRunning(patience), decision);
-    return followed.kind === 'none' ? undefined : record.joined(tool, followed);
+    if (followed instanceof Error) return await record.refused(stillRunning(patience), decision);
+    return followed.kind === 'none' ? undefined : await record.joined(tool, followed);
   }
 
   return {

@@ -23,9 +23,8 @@ export async function previewCall(
   const { invocation, decision } = permit;
   const record = new CallRecord(ports, invocation, decision.policyVersion, watch, preview);
   const deadline = ports.clock.now() + preview.timeoutMs;
-  const signal = AbortSignal.any([caller, AbortSignal.timeout(preview.timeoutMs)]);
   const intent = await record.intent(permit, preview, digest, {});
   watch.lap('intent');
-  const ending = await runOnBackend(ports, preview, intent, deadline, signal, watch);
+  const ending = await runOnBackend(ports, preview, intent, deadline, caller, watch);
   await record.outcome(preview, ending);
 }

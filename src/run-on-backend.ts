@@ -1,7 +1,7 @@
 // Doors 6 to 8: lease, call, mask. Whatever happens in there comes back as how the call ended; it never rejects.
 import type { Clock, Stopwatch } from './core/clock.ts';
 import type { LeaseHold, Leases } from './core/credential.ts';
-import { untilAborted, within } from './core/deadline.ts';
+import { firstOf, untilAborted, within } from './core/deadline.ts';
 import type { EntryBody } from './core/entry.ts';
 import {
   BackendError,
@@ -45,15 +45,17 @@ export interface BackendPorts {
   readonly clock: Clock;
 }
 
-/** @param signal aborted when the caller cancels, when the broker shuts down, and (with a TimeoutError) at the deadline */
+/** @param present aborted when the caller cancels, and when the broker shuts down */
 export async function runOnBackend(
   ports: BackendPorts,
   tool: Tool,
   intent: Intent,
   deadline: number,
-  signal: AbortSignal,
+  present: AbortSignal,
   watch: Stopwatch,
 ): Promise<Ending> {
+  using limited = firstOf([present], deadline - ports.clock.now());
+  const { signal } = limited;
   const { invocation, previewFor } = intent.permit;
   if (previewFor !== undefined && !tool.annotations.readOnly) throw new TypeError('a permit to look changes nothing');
   const args = await resolveArguments(ports.tokens, tool, invocation);
@@ -74,7 +76,8 @@ export async function runOnBackend(
   const lease = hold.lease;
   const { grant } = intent.permit;
   try {
-    const stop = AbortSignal.any([signal, ...(lease ? [lease.ended] : []), ...(grant ? [grant.revoked] : [])]);
+    using stopping = firstOf([signal, lease?.ended, grant?.revoked]);
+    const stop = stopping.signal;
     let answer: ToolAnswer;
     try {
       const call = tool.call({ intent, lease, arguments: args.resolved, deadline, signal: stop });

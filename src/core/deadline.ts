@@ -42,6 +42,37 @@ export function untilAborted<T>(
   });
 }
 
+/**
+ * A signal that is aborted with the first of `sources`, and for its reason; or with a TimeoutError when `timeoutMs` have passed.
+ * Dispose of it once nobody waits on it any more. AbortSignal.any leaves that to the garbage collector, which then works more
+ * on signals than on all else in a call.
+ */
+export function firstOf(
+  sources: readonly (AbortSignal | undefined)[],
+  timeoutMs?: number,
+): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const given = sources.filter((source) => source !== undefined);
+  const abort = (event: Event): void => controller.abort((event.target as AbortSignal).reason);
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          controller.abort(new DOMException('The time is up', 'TimeoutError'));
+        }, timeoutMs).unref();
+  for (const source of given) {
+    if (source.aborted) controller.abort(source.reason);
+    else source.addEventListener('abort', abort);
+  }
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      for (const source of given) source.removeEventListener('abort', abort);
+    },
+  };
+}
+
 /** Settles as `promise` does, or rejects with `late()` after `ms` milliseconds. */
 export function within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
   return new Promise<T>((resolve, reject) => {
