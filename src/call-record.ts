@@ -11,6 +11,7 @@ import type { JsonObject } from './core/json.ts';
 import { OUTCOME_RETRY_MS } from './core/limits.ts';
 import type { Log } from './core/log.ts';
 import type { Logger } from './core/logger.ts';
+import type { CountedCall, Metrics } from './core/metrics.ts';
 import type { Followed, RepeatedCalls } from './core/repeated-calls.ts';
 import { Conflict, type Change, type Statement } from './core/store.ts';
 import type { Tool } from './core/tool.ts';
@@ -21,6 +22,7 @@ export interface RecordPorts {
   readonly log: Log;
   readonly repeated: RepeatedCalls;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   /** Aborted when the broker closes: an outcome that could not be written is then given up. */
   readonly closing: AbortSignal;
 }
@@ -101,19 +103,25 @@ export class CallRecord {
     const entry = this.#outcomeEntry(tool, ending);
     const tokens = 'result' in ending ? ending.tokens : undefined;
     try {
-      await bounded(this.#ports.log.append([entry], [...finish, ...(tokens?.statements ?? [])]));
+      await bounded(
+        this.#ports.log.append(
+          [entry, ...this.#disagreement(tool, ending)],
+          [...finish, ...(tokens?.statements ?? [])],
+        ),
+      );
       tokens?.kept();
     } catch (error) {
       const refusal = refuse('outcome_unrecorded', { detail: reasonOf(error) });
       const late = this.#outcomeEntry(tool, { outcome: 'withheld', refusal, lease: ending.lease });
       void this.#writeLater(late, finish);
-      return this.#refusal(refusal);
+      return this.#refusal(refusal, 'withheld');
     }
     const delivered = (): void => {
       if (!tool.annotations.readOnly) this.#ports.repeated.delivered(id);
     };
-    if ('result' in ending) return { kind: 'result', invocation: id, result: ending.result, delivered };
-    return { ...this.#refusal(ending.refusal), delivered };
+    if ('refusal' in ending) return { ...this.#refusal(ending.refusal, ending.outcome), delivered };
+    this.#count(ending.outcome);
+    return { kind: 'result', invocation: id, result: ending.result, delivered };
   }
 
   /** What had no effect may be made again at once; a reply that tells of one is kept for whoever asks again. */
@@ -142,9 +150,9 @@ export class CallRecord {
     const delivered = (): void => {
       this.#ports.repeated.delivered(followed.invocation);
     };
-    if ('result' in ending)
-      return { kind: 'result', invocation: this.#invocation.id, result: ending.result, delivered };
-    return { ...this.#refusal(ending.refusal), delivered };
+    if ('refusal' in ending) return { ...this.#refusal(ending.refusal, ending.outcome), delivered };
+    this.#count(ending.outcome);
+    return { kind: 'result', invocation: this.#invocation.id, result: ending.result, delivered };
   }
 
   /** Stopped, with nothing in the log. */
@@ -190,7 +198,21 @@ export class CallRecord {
     return joined === undefined ? { body, payloads: { result: shown.record } } : { body };
   }
 
-  #refusal(refusal: Refusal): Reply {
+  /** An alert: one of two engines is wrong, and until somebody knows which, this tool shows less than it could. */
+  #disagreement(tool: Tool, ending: Ending): NewEntry[] {
+    const path = 'refusal' in ending ? ending.disagreement : undefined;
+    if (path === undefined) return [];
+    this.#ports.metrics.disagreement();
+    this.#ports.logger.error({ invocation: this.#invocation.id, tool: tool.name, path }, 'the mask engines disagree');
+    return [{ body: { ...this.#subject(), type: 'mask.disagreement', backend: tool.backend.name, path } }];
+  }
+
+  #count(outcome: CountedCall['outcome'], code?: Refusal['code']): void {
+    this.#ports.metrics.call({ tool: this.#tool?.name, outcome, code, doors: this.#watch.laps });
+  }
+
+  #refusal(refusal: Refusal, outcome: CountedCall['outcome'] = 'refused'): Reply {
+    this.#count(outcome, refusal.code);
     const { level } = REFUSALS[refusal.code];
     const { id, tool } = this.#invocation;
     this.#ports.logger[level]({ invocation: id, tool, code: refusal.code, detail: refusal.detail }, 'call refused');

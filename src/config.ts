@@ -39,6 +39,10 @@ export interface Config {
     readonly address?: string | undefined;
     readonly stdout: boolean;
   };
+  readonly masking: {
+    /** Of results that are too large to be looked at by two engines every time: which part is. */
+    readonly secondOpinion: number;
+  };
   /** How people sign in; undefined where nobody can, and so nobody can approve. */
   readonly people: PeopleConfig | undefined;
   /** Ways to people besides the console, the API and the command line. */
@@ -143,6 +147,10 @@ const checkpointsSchema = z.strictObject({
   stdout: z.boolean().default(false).describe('Each is a line of JSON on stdout; not for `stdio`.'),
 }).prefault({}); // prettier-ignore
 
+const maskingSchema = z.strictObject({
+  secondOpinion: z.number('expected a number from 0 to 1').min(0).max(1).default(0.05).describe('Which part of the results above 4 KiB a second engine looks at before they leave: 0 none, 1 all that it keeps up with. Smaller ones it always looks at.'),
+}).prefault({}); // prettier-ignore
+
 const configSchema = z.strictObject({
   listen: z.string().default('127.0.0.1:8931').describe('Address and port to listen on.'),
   publicUrl: origin.meta({ examples: ['https://broker.example'] }).optional().describe('Where clients reach the broker. Default: the listening address, where that is loopback.'),
@@ -151,6 +159,7 @@ const configSchema = z.strictObject({
   issuers: z.array(issuerSchema).min(1, 'expected at least one issuer').describe('Who may sign tokens: OpenID providers.'),
   store: z.string().refine(isPostgresUrl, 'expected postgres://LOGIN:PASSWORD@HOST/DATABASE\nleave it out for a file below `data`').optional().describe('Where state and log live, for several brokers: a Postgres prepared by `sallyport store init`. Left out: an SQLite file below `data`.'),
   checkpoints: checkpointsSchema.describe('Where signed checkpoints of the log go besides the store, so that its owner cannot rewrite it unseen.'),
+  masking: maskingSchema.describe('How results are masked, whatever the tool.'),
   people: peopleSchema.optional().describe('How people sign in to the console, the API and the command line.'),
   approvals: approvalsSchema.describe('How approvers are told.'),
   roles: rolesSchema.describe('What a person may open.'),
@@ -263,6 +272,7 @@ function assemble(parsed: z.output<typeof configSchema>, directory: string, repo
       ...parsed.checkpoints,
       file: parsed.checkpoints.file === undefined ? undefined : resolve(directory, parsed.checkpoints.file),
     },
+    masking: parsed.masking,
     people: parsed.people && { ...parsed.people, clientSecret: secretOf(parsed.people.clientSecret) },
     slack,
     roles: parsed.roles,

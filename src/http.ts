@@ -44,6 +44,8 @@ export interface HttpOptions extends Names {
   /** Left out where nobody decides in Slack. */
   readonly slack?: SlackSide | undefined;
   readinessChecks(): readonly ReadinessCheck[] | Promise<readonly ReadinessCheck[]>;
+  /** What the broker has counted, as Prometheus reads it. */
+  metricsText(): string;
   readonly patience?: Patience;
   readonly waits?: Waits | undefined;
 }
@@ -139,6 +141,11 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     sendJson(response, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', checks: results });
   };
 
+  const serveMetrics: Handler = (_request, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' });
+    response.end(options.metricsText());
+  };
+
   /** `guarded` is left out for what a load balancer asks by address, and what says nothing worth guarding. */
   const routes = new Map<string, { readonly methods: readonly string[]; readonly guarded: boolean; handle: Handler }>([
     ['/mcp', { methods: ['POST'], guarded: true, handle: serveMcp }],
@@ -146,6 +153,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     [new URL(metadataUrl).pathname, { methods: ['GET', 'HEAD'], guarded: true, handle: serveMetadata }],
     ['/healthz', { methods: ['GET', 'HEAD'], guarded: false, handle: serveAlive }],
     ['/readyz', { methods: ['GET', 'HEAD'], guarded: false, handle: serveReady }],
+    ['/metrics', { methods: ['GET', 'HEAD'], guarded: false, handle: serveMetrics }],
   ]);
 
   const { people, publicUrl } = options;

@@ -6,7 +6,9 @@ import type { EntryBody } from './core/entry.ts';
 import {
   BackendError,
   CredentialError,
+  DisagreementError,
   refuse,
+  REFUSALS,
   StoreError,
   WithheldError,
   type BackendErrorCode,
@@ -17,6 +19,7 @@ import { resolveArguments } from './resolve-arguments.ts';
 import { isJsonObject } from './core/json.ts';
 import { CANCEL_GRACE_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
+import type { SecondOpinion } from './core/masking.ts';
 import type { IssuedTokens, TokenVault } from './core/token-vault.ts';
 import type { Statement } from './core/store.ts';
 import type { Tool, ToolAnswer } from './core/tool.ts';
@@ -32,7 +35,13 @@ export type Ending =
       /** What must be kept with the outcome, before the result leaves; undefined where it was given before. */
       readonly tokens?: KeptTokens;
     }
-  | { readonly outcome: Outcome; readonly refusal: Refusal; readonly lease: string | undefined };
+  | {
+      readonly outcome: Outcome;
+      readonly refusal: Refusal;
+      readonly lease: string | undefined;
+      /** The path of a mask at which a second engine found a raw value. */
+      readonly disagreement?: string;
+    };
 
 export interface KeptTokens extends Pick<IssuedTokens, 'kept'> {
   readonly statements: readonly Statement[];
@@ -40,6 +49,7 @@ export interface KeptTokens extends Pick<IssuedTokens, 'kept'> {
 
 export interface BackendPorts {
   readonly tokens: TokenVault;
+  readonly secondOpinion: SecondOpinion;
   readonly leases: Leases;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -92,17 +102,26 @@ export async function runOnBackend(
       const issued = ports.tokens.issue(invocation.principal.key);
       const result: unknown = tool.mask.apply(answer, issued);
       if (!(result instanceof Masked)) throw new WithheldError('the mask gave something that is not a masked result');
+      const raw = await ports.secondOpinion.ask(tool.mask, result);
+      if (raw !== undefined) throw new DisagreementError(raw);
       const tokens = { statements: issued.statements(), kept: () => issued.kept() };
       return { outcome: result.isError ? 'failed' : 'succeeded', result, lease: lease?.id, tokens };
     } catch (error) {
       const detail = error instanceof WithheldError ? error.detail : `the mask failed: ${nameOf(error)}`;
-      return { outcome: 'withheld', refusal: refuse('result_withheld', { detail }), lease: lease?.id };
+      const refusal = refuse('result_withheld', { words: withheldWords(invocation.id), detail });
+      const disagreement = error instanceof DisagreementError ? { disagreement: error.path } : {};
+      return { outcome: 'withheld', refusal, lease: lease?.id, ...disagreement };
     } finally {
       watch.lap('mask');
     }
   } finally {
     await release(ports, hold);
   }
+}
+
+/** The agent can name the result to a person, who finds in the log why it was withheld. */
+function withheldWords(invocation: string): string {
+  return `${REFUSALS.result_withheld.words} Its id is ${invocation}; the operator finds under it why.`;
 }
 
 /** A tool kind is trusted with a credential, and not with the shape of what comes back. */

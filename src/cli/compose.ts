@@ -9,6 +9,7 @@ import { systemClock, type Clock } from '../core/clock.ts';
 import type { Keys } from '../core/keys.ts';
 import { APPROVAL_EXPIRY_INTERVAL_MS, TOKEN_SWEEP_INTERVAL_MS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
+import { Metrics } from '../core/metrics.ts';
 import type { PeopleSide } from '../http.ts';
 import type { SlackSide } from '../http-slack.ts';
 import type { BackendRef, Tool } from '../core/tool.ts';
@@ -30,6 +31,7 @@ import { recordedReply } from '../log/payload.ts';
 import { publishedInFile, publishToAddress, publishToFile, publishToStream } from '../log/publish.ts';
 import { maskCompiler } from '../masking/mask-compiler.ts';
 import { maskedFromRecord } from '../masking/recorded.ts';
+import { openSecondOpinion } from '../masking/second-opinion-thread.ts';
 import type { Implementations } from '../policy/compile-backends.ts';
 import { openPolicySource } from '../policy/policy-source.ts';
 import { createApprovalRecords } from '../store/approval-records.ts';
@@ -63,6 +65,8 @@ export interface OpenBroker extends AsyncDisposable {
   readonly slack: SlackSide | undefined;
   /** What must hold for calls to be served, by name. */
   readinessChecks(): readonly { readonly name: string; readonly ok: boolean }[];
+  /** What the broker has counted, as Prometheus reads it. */
+  metricsText(): string;
   /** Reads the policy files again: a valid set takes over, an invalid one is refused and said in the log. */
   reloadPolicies(): Promise<void>;
 }
@@ -136,6 +140,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
     store.commit({ statements: [expiredTokens(clock.now())] }).catch(() => undefined);
   }, TOKEN_SWEEP_INTERVAL_MS).unref();
   opening.defer(() => clearInterval(sweeping));
+  const metrics = new Metrics();
   const source = storeLogSource(store);
   const broker = createBroker({
     policies: () => policies.current(),
@@ -151,6 +156,8 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
       restore: maskedFromRecord,
     }),
     tokens: createTokenVault({ store, clock, derivation: keys.tokenDerivation, sealing: keys.tokenSealing }),
+    secondOpinion: opening.use(openSecondOpinion({ sample: config.masking.secondOpinion, random: Math.random })),
+    metrics,
     logger,
     clock,
     digestKey: keys.digest,
@@ -175,16 +182,19 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   const { delivering, clicks } = openSlack(config, { ...told, clock, logger });
   opening.use(delivering);
 
+  const readinessChecks: OpenBroker['readinessChecks'] = () => [
+    { name: 'store', ok: store.health().ok },
+    { name: 'keys', ok: verifier.health().ok },
+  ];
+
   const open = opening.move();
   return {
     broker,
     authenticator,
     people,
     slack: clicks,
-    readinessChecks: () => [
-      { name: 'store', ok: store.health().ok },
-      { name: 'keys', ok: verifier.health().ok },
-    ],
+    readinessChecks,
+    metricsText: () => metrics.text(readinessChecks()),
     reloadPolicies: () => policies.reload(),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };

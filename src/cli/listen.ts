@@ -28,6 +28,7 @@ export async function listen(
     people: open.people,
     slack: open.slack,
     readinessChecks: () => open.readinessChecks(),
+    metricsText: () => open.metricsText(),
     logger,
     version,
   });

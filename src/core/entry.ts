@@ -76,6 +76,13 @@ export type EntryBody =
       readonly bytes?: number;
       readonly doors: DoorTimes;
     })
+  /** A second engine found a raw value where a mask stands. The outcome of the invocation is `withheld`. */
+  | (OfInvocation & {
+      readonly type: 'mask.disagreement';
+      readonly backend: string;
+      /** The mask's. */
+      readonly path: string;
+    })
   | (OfApproval & {
       readonly type: 'approval.requested';
       readonly invocation: string;

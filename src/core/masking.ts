@@ -1,5 +1,7 @@
-// The port through which src/policy compiles masks. Implemented in src/masking.
+// The ports of masking: through one src/policy compiles masks, through the other the pipeline has results looked at again.
+// Implemented in src/masking.
 import type { z } from 'zod';
+import type { Masked } from './evidence.ts';
 import type { JsonSchema } from './json.ts';
 import type { Mask } from './tool.ts';
 
@@ -16,4 +18,13 @@ export interface DeclaredMask<Declaration> {
   readonly declaration: Declaration;
   /** `key` names the wrong key of the declaration; `offset` is into its text. */
   report(key: string, message: string, more?: { offset?: number; hint?: string }): void;
+}
+
+/** Somebody else's engine, asked about what is about to leave. Masks ask it themselves about small results. */
+export interface SecondOpinion extends AsyncDisposable {
+  /**
+   * The path of a mask at which a raw value stands; undefined where none does, and where this result was not looked at. Rejects
+   * with WithheldError where it was to be looked at and could not.
+   */
+  ask(mask: Mask, masked: Masked): Promise<string | undefined>;
 }

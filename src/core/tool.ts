@@ -77,6 +77,13 @@ export interface ToolAnswer {
   readonly isError?: boolean;
 }
 
+export interface AskedPath {
+  /** As it was declared. */
+  readonly text: string;
+  /** As the second engine reads it. */
+  readonly asked: string;
+}
+
 export interface Mask {
   /**
    * All that leaves towards the agent because of a call: its answer, and, as a text block, each message on its way (progress, a log
@@ -86,6 +93,8 @@ export interface Mask {
   apply(answer: ToolAnswer, tokens: TokenIssuer): Masked;
   /** What a backend says of a tool before any call, such as its description and schema: detectors alone. Throws WithheldError. */
   words<Said extends JsonObject>(said: Said): Said;
+  /** Of its paths, those that a second engine can be asked about. */
+  readonly asked: readonly AskedPath[];
   /** What takes what, for `explain` and `check`. */
   describe(): readonly { readonly path: string; readonly action: string }[];
 }

@@ -71,6 +71,7 @@ const BODIES: { readonly [Each in Type]: Described<BodyOf<Each>> } = {
       bytes: whole,
     },
   },
+  'mask.disagreement': { always: { ...ofInvocation, backend: text, path: text }, maybe: {} },
   'approval.requested': {
     always: { ...ofApproval, invocation: text, digest: text, rules: texts, expires: time },
     maybe: { preview: text },

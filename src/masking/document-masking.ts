@@ -1,13 +1,14 @@
 // What masking one answer needs for each of its documents: the walk, the detectors, the second opinion, and what was found. Pure.
 import { DisagreementError, WithheldError } from '../core/errors.ts';
-import { isJsonObject, type Json } from '../core/json.ts';
+import type { Json } from '../core/json.ts';
 import type { TokenIssuer } from '../core/token-vault.ts';
+import type { AskedPath } from '../core/tool.ts';
 import { DetectorPass, type ActiveDetector } from './detector-pass.ts';
 import { ALWAYS_SECOND_OPINION_CHARACTERS, MAX_RESULT_CHARACTERS } from './limits.ts';
 import { maskDocument, type Findings, type MaskedJson, type WalkedMask } from './mask-walk.ts';
 import type { Media } from './mask-declaration.ts';
 import type { PathState } from './path-automaton.ts';
-import { rawPath, type OpinionPath } from './second-opinion.ts';
+import { rawPath } from './second-opinion.ts';
 
 export interface AnswerMask extends WalkedMask {
   readonly path: string;
@@ -21,7 +22,7 @@ export interface CompiledMasks {
   readonly paths: readonly AnswerMask[];
   readonly detectors: readonly ActiveDetector[];
   /** What the second engine is asked about. */
-  readonly opinions: readonly OpinionPath[];
+  readonly opinions: readonly AskedPath[];
   /** What may leave although nobody can look into it. */
   readonly media: ReadonlySet<Media>;
 }
@@ -49,7 +50,7 @@ export class DocumentMasking {
   /** The JSON text of what the paths have left of a document that they changed, once a second engine has looked at it. */
   text(masked: Json): string {
     const text = this.measured(JSON.stringify(masked));
-    if (text.length <= ALWAYS_SECOND_OPINION_CHARACTERS && isJsonObject(masked)) {
+    if (text.length <= ALWAYS_SECOND_OPINION_CHARACTERS && typeof masked === 'object' && masked !== null) {
       const path = rawPath(masked, this.masks.opinions);
       if (path !== undefined) throw new DisagreementError(path);
     }

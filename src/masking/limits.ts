@@ -18,5 +18,9 @@ export const MAX_CONTENT_BLOCKS = 1_000;
 export const MAX_KEPT_CHARACTERS = 16;
 /** A result up to this long, as JSON text, always gets a second opinion: jsonpath-plus takes about 0.1 ms for each kilobyte. */
 export const ALWAYS_SECOND_OPINION_CHARACTERS = 4_096;
+/** A second engine that has not answered by then has failed: the caller waits for it. */
+export const SECOND_OPINION_DEADLINE_MS = 5_000;
+/** Larger results that wait for the second engine's thread; above it, the next is not among the sample. */
+export const MAX_WAITING_OPINIONS = 4;
 /** A longer text is no address, number or name that a tool would take. */
 export const MAX_TOKENIZED_CHARACTERS = 1_024;

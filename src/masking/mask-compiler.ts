@@ -81,6 +81,7 @@ function compile(declared: readonly DeclaredMask<MaskDeclaration>[], hashKey: Ke
       if (broken) throw new WithheldError('a mask of this tool did not compile');
       return maskAnswer(answer, compiled, tokens);
     },
+    asked: compiled.opinions,
     words: (said) => new DetectorPass(detectors, {}).value(said, JSON.stringify(said)) as typeof said,
     describe: () => described,
   };

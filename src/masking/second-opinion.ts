@@ -1,18 +1,12 @@
 // A second opinion on what is about to leave, by an engine that shares no code with the walk: jsonpath-plus, with script
 // evaluation off. Pure. Asked only about paths that both engines read alike, and that were parsed strictly before.
 import { JSONPath } from 'jsonpath-plus';
-import type { JsonObject } from '../core/json.ts';
+import type { Json } from '../core/json.ts';
+import type { AskedPath } from '../core/tool.ts';
 import type { JsonPath, Segment } from './json-path.ts';
 
-export interface OpinionPath {
-  /** As it was declared. */
-  readonly text: string;
-  /** As jsonpath-plus reads it. */
-  readonly asked: string;
-}
-
 /** The paths that jsonpath-plus can be asked about: names and wildcards, `..` included; no indexes, slices or filters. */
-export function opinionPaths(paths: readonly JsonPath[]): OpinionPath[] {
+export function opinionPaths(paths: readonly JsonPath[]): AskedPath[] {
   return paths.flatMap(({ text, segments }) => {
     const parts = segments.map(partOf);
     return parts.length === 0 || parts.includes(undefined) ? [] : [{ text, asked: `$${parts.join('')}` }];
@@ -20,9 +14,9 @@ export function opinionPaths(paths: readonly JsonPath[]): OpinionPath[] {
 }
 
 /** The first path at which something stands that no mask has put there; undefined where there is none. */
-export function rawPath(masked: JsonObject, paths: readonly OpinionPath[]): string | undefined {
+export function rawPath(masked: Json, paths: readonly AskedPath[]): string | undefined {
   return paths.find(({ asked }) => {
-    const selected = JSONPath({ path: asked, json: masked, eval: false, wrap: true });
+    const selected = JSONPath({ path: asked, json: masked as object, eval: false, wrap: true });
     return !Array.isArray(selected) || !selected.every(isMasked);
   })?.text;
 }

@@ -44,6 +44,7 @@ const samples: { readonly [Type in EntryBody['type']]: EntryBody & { type: Type 
     bytes: 5,
     doors: { mask: 0.25 },
   },
+  'mask.disagreement': { ...ofInvocation, type: 'mask.disagreement', backend: 'b', path: '$.a' },
   'approval.requested': {
     ...ofApproval,
     type: 'approval.requested',

@@ -39,7 +39,10 @@ const leases = (acquire: unknown) => (ports: Ports) => ({
 });
 const sessions = (current: () => Promise<never>) => () => ({ sessions: { current } });
 const mask = (apply: unknown) =>
-  ({ apply, words: (said: unknown) => said, describe: () => [] }) as Exclude<PipelineOptions['mask'], undefined>;
+  ({ apply, asked: [], words: (said: unknown) => said, describe: () => [] }) as Exclude<
+    PipelineOptions['mask'],
+    undefined
+  >;
 const realTimeout = setTimeout;
 const quick = { timeoutMs: 50 };
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createBroker } from '../../src/broker.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { Metrics } from '../../src/core/metrics.ts';
 import { problemText } from '../../src/core/problem.ts';
 import { createLeases } from '../../src/credential/leases.ts';
 import { startIdentityProvider, type IdentityProvider } from '../../src/demo/identity-provider.ts';
@@ -21,6 +22,7 @@ import { createLog } from '../../src/log/log.ts';
 import { recordedReply } from '../../src/log/payload.ts';
 import { maskCompiler } from '../../src/masking/mask-compiler.ts';
 import { maskedFromRecord } from '../../src/masking/recorded.ts';
+import { openSecondOpinion } from '../../src/masking/second-opinion-thread.ts';
 import { loadPolicies } from '../../src/policy/load-policies.ts';
 import { announceBroker } from '../../src/store/broker-presence.ts';
 import { loadKeys } from '../../src/store/keys.ts';
@@ -77,6 +79,7 @@ export async function startFixtureBroker(
   const { policies } = loaded;
   if (policies === undefined) throw new Error(loaded.problems.map(problemText).join('\n'));
   const source = storeLogSource(store);
+  const metrics = new Metrics();
   const broker = createBroker({
     policies: () => policies,
     sessions: createSessions({ store, clock }),
@@ -105,6 +108,8 @@ export async function startFixtureBroker(
       restore: maskedFromRecord,
     }),
     tokens: createTokenVault({ store, clock, derivation: keys.tokenDerivation, sealing: keys.tokenSealing }),
+    secondOpinion: opening.use(openSecondOpinion({ sample: 1, random: () => 0 })),
+    metrics,
     logger,
     clock,
     digestKey: createSecretKey(randomBytes(32)),
@@ -121,6 +126,7 @@ export async function startFixtureBroker(
     allowedHosts: [`127.0.0.1:${String(port)}`, ...alsoReachedAs],
     allowedOrigins: [publicUrl, ...alsoReachedAs.map((host) => `http://${host}`)],
     readinessChecks: () => [],
+    metricsText: () => metrics.text([]),
   });
   app.server.listen(port, '127.0.0.1');
   await once(app.server, 'listening');

@@ -45,6 +45,7 @@ export async function startHttpEdge(broker: Broker, more: Partial<HttpOptions> =
     allowedOrigins: [publicUrl, 'https://console.example'],
     issuers: [{ issuer: 'https://issuer.example' }],
     readinessChecks: () => [{ name: 'store', ok: true }],
+    metricsText: () => '',
     authenticator: { authenticate: (authorization) => Promise.resolve(whoIs(authorization)) },
     ...more,
   });

@@ -15,6 +15,7 @@ import { Lease, type Intent } from '../../src/core/evidence.ts';
 import type { Grants } from '../../src/core/grants.ts';
 import type { Keys } from '../../src/core/keys.ts';
 import type { Logger } from '../../src/core/logger.ts';
+import { Metrics } from '../../src/core/metrics.ts';
 import type { PolicySet, Rule } from '../../src/core/policy.ts';
 import { Principal } from '../../src/core/principal.ts';
 import { Secret } from '../../src/core/secret.ts';
@@ -24,6 +25,7 @@ import { createLog } from '../../src/log/log.ts';
 import { recordedReply, requestedPayloads } from '../../src/log/payload.ts';
 import { maskCompiler } from '../../src/masking/mask-compiler.ts';
 import { maskedFromRecord } from '../../src/masking/recorded.ts';
+import { openSecondOpinion } from '../../src/masking/second-opinion-thread.ts';
 import { loadKeys } from '../../src/store/keys.ts';
 import { createApprovalRecords } from '../../src/store/approval-records.ts';
 import { createDeliveryRecords } from '../../src/store/delivery-records.ts';
@@ -48,6 +50,7 @@ export interface Pipeline extends AsyncDisposable {
   readonly broker: RunningBroker;
   readonly store: Store;
   readonly leases: CountingLeases;
+  readonly metrics: Metrics;
   readonly approvals: ApprovalRecords;
   readonly reviews: Reviews;
   readonly grants: Grants;
@@ -154,6 +157,8 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     rules: options.rules ?? [rule('allow')],
   };
   const log = createLog({ store, broker: brokerId });
+  const metrics = new Metrics();
+  const secondOpinion = openSecondOpinion({ sample: 1, random: () => 0 });
   const clock = options.clock ?? systemClock;
   await store.commit({
     statements: [
@@ -185,6 +190,8 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
       restore: maskedFromRecord,
     }),
     tokens: createTokenVault({ store, clock, derivation: keys.tokenDerivation, sealing: keys.tokenSealing }),
+    secondOpinion,
+    metrics,
     logger,
     clock,
     digestKey: keys.digest,
@@ -195,6 +202,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     broker,
     store,
     leases,
+    metrics,
     approvals: records,
     reviews: approvals,
     grants: approvals,
@@ -222,6 +230,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     },
     async [Symbol.asyncDispose]() {
       await broker.drain(0);
+      await secondOpinion[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
       await rm(directory, { recursive: true, force: true });
     },

@@ -61,7 +61,7 @@ function toolOf(name: string, tool: ScriptedTool): Tool {
     annotations: tool.annotations ?? { readOnly: true, destructive: false, idempotent: true },
     timeoutMs: 1_000,
     validate: unused,
-    mask: { apply: unused, words: unused, describe: unused },
+    mask: { apply: unused, words: unused, asked: [], describe: unused },
     maskArguments: unused,
     call: unused,
   };

@@ -49,6 +49,7 @@ describe('a configuration', () => {
         },
       ],
       checkpoints: { stdout: false },
+      masking: { secondOpinion: 0.05 },
       roles: {
         approver: { groups: [], people: [] },
         auditor: { groups: [], people: [] },

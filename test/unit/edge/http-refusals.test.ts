@@ -238,6 +238,16 @@ describe('routes', () => {
     });
   });
 
+  it('tell Prometheus what was counted', async () => {
+    await using counted = await startHttpEdge(broker, { metricsText: () => 'sallyport_calls_total 1\n' });
+    expect(await send(counted.url, { method: 'GET', path: '/metrics', headers: { host: '10.1.2.3' } })).toMatchObject({
+      status: 200,
+      headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+      text: 'sallyport_calls_total 1\n',
+    });
+    expect((await send(counted.url, { path: '/metrics', body: '{}' })).status).toBe(405);
+  });
+
   it('answer 503 to /readyz when something that calls need is failing', async () => {
     await using failing = await startHttpEdge(broker, {
       readinessChecks: () => [
