@@ -1,6 +1,6 @@
 // sallyport.yaml + environment → one frozen Config, or every problem at once. Called by src/cli.
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { SlackConfig } from './approval/slack-config.ts';
 import { isJsonObject } from './core/json.ts';
@@ -27,6 +27,8 @@ export interface Config {
   readonly publicUrl: string;
   /** Absolute. Where embedded state and keys live. */
   readonly dataDirectory: string;
+  /** Absolute. One file for each purpose. */
+  readonly keysDirectory: string;
   /** Absolute. */
   readonly policiesDirectory: string;
   /** At least one. */
@@ -155,6 +157,7 @@ const configSchema = z.strictObject({
   listen: z.string().default('127.0.0.1:8931').describe('Address and port to listen on.'),
   publicUrl: origin.meta({ examples: ['https://broker.example'] }).optional().describe('Where clients reach the broker. Default: the listening address, where that is loopback.'),
   data: z.string().min(1).default('.sallyport').describe('Directory of embedded state and keys.'),
+  keys: z.string().min(1).optional().describe('Directory of the keys, such as a mounted secret; what is missing there is made. Default: `keys` below `data`.'),
   policies: z.string().min(1).default('policies').describe('Directory of policy files.'),
   issuers: z.array(issuerSchema).min(1, 'expected at least one issuer').describe('Who may sign tokens: OpenID providers.'),
   store: z.string().refine(isPostgresUrl, 'expected postgres://LOGIN:PASSWORD@HOST/DATABASE\nleave it out for a file below `data`').optional().describe('Where state and log live, for several brokers: a Postgres prepared by `sallyport store init`. Left out: an SQLite file below `data`.'),
@@ -256,6 +259,7 @@ function assemble(parsed: z.output<typeof configSchema>, directory: string, repo
     listen,
     publicUrl: publicUrl.origin,
     dataDirectory: resolve(directory, parsed.data),
+    keysDirectory: resolve(directory, parsed.keys ?? join(parsed.data, 'keys')),
     policiesDirectory: resolve(directory, parsed.policies),
     issuers: parsed.issuers.map(({ name, issuer, audience, groups, scopes, algorithms }) => {
       return {

@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   check: async () => (await import('./cli/check.ts')).checkCommand(),
   explain: async () => (await import('./cli/explain.ts')).explainCommand(),
   mask: async () => (await import('./cli/mask.ts')).maskCommand(),
+  keys: async () => (await import('./cli/keys.ts')).keysCommand(),
   store: async () => (await import('./cli/store.ts')).storeCommand(),
   approvals: async () => (await import('./cli/approvals.ts')).approvalsCommand(),
   login: async () => (await import('./cli/login.ts')).loginCommand(),

@@ -51,6 +51,7 @@ import { TOOL_KINDS } from '../../tools/kinds.ts';
 import { openPeopleSide } from './compose-people.ts';
 import { openRequests } from './compose-requests.ts';
 import { openSlack } from './compose-slack.ts';
+import { startRewrapping } from './compose-upkeep.ts';
 import { version } from './version.ts';
 
 /** What references in policy files are resolved from. */
@@ -77,10 +78,11 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   const id = uuidv7(clock.now());
   await using opening = new AsyncDisposableStack();
 
-  const keys = await loadKeys(join(config.dataDirectory, 'keys'));
+  const keys = await loadKeys(config.keysDirectory);
   const store = opening.use(await openStore(config, keys, clock));
   opening.use(await signCheckpoints(config, store, keys, logger));
   const log = createLog({ store, broker: id });
+  opening.use(startRewrapping({ store, log, keys, logger }));
   opening.use(await announceBroker({ store, log, clock, broker: id, version }));
 
   const known = opening.use(implementations(keys));
@@ -213,8 +215,6 @@ async function signCheckpoints(
   keys: Keys,
   logger: Logger,
 ): Promise<Checkpoints> {
-  const [newest, ...older] = keys.checkpoint;
-  if (newest === undefined) throw new Error('there is no key to sign checkpoints with');
   const { file, address, stdout } = checkpoints;
   const publish = [
     ...(file === undefined ? [] : [publishToFile(file)]),
@@ -222,7 +222,7 @@ async function signCheckpoints(
     ...(stdout ? [publishToStream(process.stdout)] : []),
   ];
   const kept = file === undefined ? undefined : await publishedInFile(file);
-  const options = { tree: await openLogTree(store), keys: [newest, ...older] as const, publish, logger };
+  const options = { tree: await openLogTree(store), keys: keys.checkpoint, publish, logger };
   return Checkpoints.start(options, kept === undefined ? [] : [kept]);
 }
 

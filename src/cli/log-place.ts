@@ -40,11 +40,18 @@ export function configOf({ config: file }: PlaceOptions): Config | undefined {
 }
 
 /** What the options say, or the configuration they name. */
-function placeOf(options: PlaceOptions): { readonly data: string; readonly store?: string } {
-  const { data, store } = options;
+function placeOf(options: PlaceOptions): { readonly data: string; readonly keys: string; readonly store?: string } {
+  const { data: given, store } = options;
   const config = configOf(options);
-  const url = store ?? (data === undefined ? config?.store?.reveal() : undefined);
-  return { data: data ?? config?.dataDirectory ?? '.sallyport', ...(url === undefined ? {} : { store: url }) };
+  const url = store ?? (given === undefined ? config?.store?.reveal() : undefined);
+  const data = given ?? config?.dataDirectory ?? '.sallyport';
+  const keys = (given === undefined ? config?.keysDirectory : undefined) ?? join(data, 'keys');
+  return { data, keys, ...(url === undefined ? {} : { store: url }) };
+}
+
+/** Where the key files are. */
+export function keysOf(options: PlaceOptions): string {
+  return placeOf(options).keys;
 }
 
 /** Throws UsageError where there is no store, or its keys must not be used. */
@@ -67,7 +74,7 @@ export async function openPlace(options: PlaceOptions): Promise<LogPlace> {
 }
 
 export async function payloadKeysOf(options: PlaceOptions): Promise<KeyRing | undefined> {
-  return usable(readPayloadKeys(join(placeOf(options).data, 'keys')));
+  return usable(readPayloadKeys(keysOf(options)));
 }
 
 /** The public keys that checkpoints are checked with: those given, else those of the place. */
@@ -76,8 +83,8 @@ export async function verifiersFor(
   options: PlaceOptions,
   given: readonly string[],
 ): Promise<readonly Verifier[]> {
-  if (given.length > 0) return Promise.all(given.map(readVerifier));
-  const directory = join(placeOf(options).data, 'keys');
+  if (given.length > 0) return (await Promise.all(given.map(readVerifiers))).flat();
+  const directory = keysOf(options);
   const keys = await usable(readCheckpointKeys(directory));
   if (keys === undefined) {
     throw new UsageError(
@@ -88,10 +95,11 @@ export async function verifiersFor(
   return keys.map(({ publicKey }) => verifierOf(origin, publicKey));
 }
 
-/** A verifier key, or a file that holds one. */
-async function readVerifier(given: string): Promise<Verifier> {
+/** A verifier key, or a file that holds one a line, as `log key` prints them. */
+async function readVerifiers(given: string): Promise<Verifier[]> {
   try {
-    return parseVerifier(/\+[0-9a-f]{8}\+/.test(given) ? given : await readFile(given, 'utf8'));
+    const text = /\+[0-9a-f]{8}\+/.test(given) ? given : await readFile(given, 'utf8');
+    return text.trim().split('\n').map(parseVerifier);
   } catch (error) {
     throw new UsageError(`--key ${given}: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -150,6 +150,14 @@ export type EntryBody =
       /** Who asked for it; absent where a retention rule did. */
       readonly person?: { readonly issuer: string; readonly subject: string; readonly name: string };
     }
+  | {
+      /** What older keys had sealed is sealed under a new one. */
+      readonly type: 'key.rewrapped';
+      readonly purpose: 'payload' | 'token-sealing';
+      /** Id of the new key. */
+      readonly key: string;
+      readonly count: number;
+    }
   /** To the console. */
   | {
       readonly type: 'signin';

@@ -12,8 +12,8 @@ export interface Keys {
   readonly tokenDerivation: KeyObject;
   /** Seals the values behind tokens. */
   readonly tokenSealing: KeyRing;
-  /** Ed25519, sign checkpoints; newest first. */
-  readonly checkpoint: readonly [SigningKey, ...SigningKey[]];
+  /** Ed25519: the first signs checkpoints, the others have signed before. */
+  readonly checkpoint: CheckpointKeys;
 }
 
 /** Keys by id; the current one seals, each opens. The id is the first eight hex digits of the key's SHA-256. */
@@ -22,7 +22,12 @@ export interface KeyRing {
   readonly keys: ReadonlyMap<string, KeyObject>;
 }
 
-export interface SigningKey {
-  readonly privateKey: KeyObject;
+export type CheckpointKeys = readonly [SigningKey, ...VerifyingKey[]];
+
+export interface VerifyingKey {
   readonly publicKey: KeyObject;
+}
+
+export interface SigningKey extends VerifyingKey {
+  readonly privateKey: KeyObject;
 }

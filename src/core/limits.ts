@@ -80,6 +80,8 @@ export const SIGN_IN_S = 10 * 60;
 export const MAX_REASON_CHARS = 2_000;
 /** Payloads that are erased in one commit, and named in one entry. */
 export const MAX_ERASED_ENTRIES = 500;
+/** After a store failed while payloads were sealed anew. */
+export const REWRAP_RETRY_MS = 10_000;
 /** Different tokens in one result: each is a row that must be written before the result leaves. */
 export const MAX_TOKENS_PER_RESULT = 5_000;
 /** How long a token can be turned back after its principal was last given it. */

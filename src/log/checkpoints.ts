@@ -1,7 +1,7 @@
 // Grows the tree behind the appends, never under their lock, and signs what it has grown to. One per broker process;
 // several on one store share the work.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SigningKey } from '../core/keys.ts';
+import type { CheckpointKeys } from '../core/keys.ts';
 import { CHECKPOINT_INTERVAL_MS } from '../core/limits.ts';
 import type { WritableLogTree } from '../core/log-tree.ts';
 import type { Logger } from '../core/logger.ts';
@@ -15,8 +15,8 @@ const MAX_LEAVES = 16_384;
 
 export interface CheckpointOptions {
   readonly tree: WritableLogTree;
-  /** The first signs; the others have signed before. */
-  readonly keys: readonly [SigningKey, ...SigningKey[]];
+  /** The first signs. */
+  readonly keys: CheckpointKeys;
   /** Where checkpoints go besides the store: places that the database's owner cannot rewrite. */
   readonly publish: readonly Publish[];
   readonly logger: Logger;

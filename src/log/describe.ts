@@ -29,6 +29,9 @@ export function gistOf(body: JsonObject): string {
     body['type'] === 'policy.loaded' ? `${count(body['tools'], 'tool')}, ${count(body['rules'], 'rule')}` : '',
     Array.isArray(body['problems']) ? count(body['problems'].length, 'problem') : '',
     body['type'] === 'auth.failures' ? count(body['count'], 'failure') : '',
+    body['type'] === 'key.rewrapped'
+      ? `${count(body['count'], 'row')} sealed anew under ${word(body['purpose'])} key ${word(body['key'])}`
+      : '',
     named('version', body['version']),
     textOf(body['detail']),
   ];

@@ -106,6 +106,10 @@ const BODIES: { readonly [Each in Type]: Described<BodyOf<Each>> } = {
   'policy.loaded': { always: { policy: text, tools: whole, rules: whole }, maybe: {} },
   'policy.refused': { always: { problems: texts }, maybe: { policy: text } },
   'payload.erased': { always: { entries: { type: 'array', items: whole }, reason: text }, maybe: { person } },
+  'key.rewrapped': {
+    always: { purpose: oneOf('payload', 'token-sealing'), key: text, count: whole },
+    maybe: {},
+  },
   signin: { always: { person }, maybe: {} },
   'auth.failures': { always: { count: whole, reasons: numbers, from: time, to: time }, maybe: {} },
   'broker.started': { always: { broker: text, version: text }, maybe: {} },

@@ -1,5 +1,6 @@
 // The deployment's keys: one file per purpose under <data>/keys, outside the database. Effectful.
-// A file holds one key a line, newest first: the first is used, the others still open what they once closed.
+// A file holds one key a line, newest first: the first is used, the others still open what they once closed, or verify
+// what they once signed. src/store/key-rotation.ts puts new ones in front.
 import {
   createHash,
   createPrivateKey,
@@ -11,7 +12,7 @@ import {
 import type { KeyObject } from 'node:crypto';
 import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KeyRing, Keys, SigningKey } from '../core/keys.ts';
+import type { CheckpointKeys, KeyRing, Keys, SigningKey, VerifyingKey } from '../core/keys.ts';
 
 /** A key file that must not be used: `message` says which, why, and what to do. */
 export class KeyFileError extends Error {
@@ -41,40 +42,45 @@ export async function loadKeys(directory: string): Promise<Keys> {
     hashMask: secretKey(hashMask[0]),
     tokenDerivation: secretKey(tokenDerivation[0]),
     tokenSealing: keyRing(tokenSealing),
-    checkpoint: [signingKey(checkpoint[0]), ...checkpoint.slice(1).map(signingKey)],
+    checkpoint: checkpointKeys(checkpoint),
   };
 }
 
 /** The payload keys alone, for reading; undefined where there are none. Makes nothing. */
 export async function readPayloadKeys(directory: string): Promise<KeyRing | undefined> {
   try {
-    return keyRing(await read(join(directory, 'payload.key')));
+    return keyRing(await readLines(join(directory, 'payload.key')));
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
 }
 
-/** The keys that sign checkpoints, for verifying; undefined where there are none. Makes nothing. */
-export async function readCheckpointKeys(directory: string): Promise<readonly SigningKey[] | undefined> {
+/** The keys that sign checkpoints, or did, for verifying; undefined where there are none. Makes nothing. */
+export async function readCheckpointKeys(directory: string): Promise<CheckpointKeys | undefined> {
   try {
-    return (await read(join(directory, 'checkpoint.key'))).map(signingKey);
+    return checkpointKeys(await readLines(join(directory, 'checkpoint.key')));
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
 }
 
-type Lines = readonly [string, ...string[]];
+export type Lines = readonly [string, ...string[]];
 
 async function readOrMake(file: string, make: () => string): Promise<Lines> {
   try {
-    return await read(file);
+    return await readLines(file);
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
-  await create(file, make() + '\n');
-  return read(file);
+  try {
+    await create(file, make() + '\n');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new KeyFileError(`${file} is missing and cannot be made (${why}); put the key there`);
+  }
+  return readLines(file);
 }
 
 /** Writes beside it first and links it into place: the file appears whole or not at all, and the first process wins. */
@@ -93,7 +99,8 @@ async function create(file: string, text: string): Promise<void> {
   }
 }
 
-async function read(file: string): Promise<Lines> {
+/** The keys of a file, each as it is written. Throws KeyFileError where others can read it or it holds none. */
+export async function readLines(file: string): Promise<Lines> {
   const { mode } = await stat(file);
   if ((mode & 0o077) !== 0) {
     const found = (mode & 0o777).toString(8).padStart(4, '0');
@@ -109,11 +116,11 @@ async function read(file: string): Promise<Lines> {
   return [first, ...more];
 }
 
-function newSecret(): string {
+export function newSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 
-function newSigningKey(): string {
+export function newSigningKey(): string {
   return generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64url');
 }
 
@@ -121,18 +128,33 @@ function secretKey(line: string): KeyObject {
   return createSecretKey(Buffer.from(line, 'base64url'));
 }
 
-function signingKey(line: string): SigningKey {
+function checkpointKeys([newest, ...older]: Lines): CheckpointKeys {
+  return [signingKey(newest), ...older.map(verifyingKey)];
+}
+
+/** PKCS #8 in base64. */
+export function signingKey(line: string): SigningKey {
   const privateKey = createPrivateKey({ key: Buffer.from(line, 'base64url'), format: 'der', type: 'pkcs8' });
   return { privateKey, publicKey: createPublicKey(privateKey) };
 }
 
-function keyRing(lines: Lines): KeyRing {
-  const named = lines.map((line) => [keyId(Buffer.from(line, 'base64url')), secretKey(line)] as const);
-  return { current: keyId(Buffer.from(lines[0], 'base64url')), keys: new Map(named) };
+/** What is left of a key that signs no more: its public half (SPKI in base64). */
+export function verifyingKey(line: string): VerifyingKey {
+  try {
+    return { publicKey: createPublicKey({ key: Buffer.from(line, 'base64url'), format: 'der', type: 'spki' }) };
+  } catch {
+    // A file written by hand may hold the whole key.
+    return { publicKey: signingKey(line).publicKey };
+  }
 }
 
-function keyId(key: Buffer): string {
-  return createHash('sha256').update(key).digest('hex').slice(0, 8);
+function keyRing(lines: Lines): KeyRing {
+  return { current: keyId(lines[0]), keys: new Map(lines.map((line) => [keyId(line), secretKey(line)])) };
+}
+
+/** The first eight hex digits of the SHA-256 of a secret key. */
+export function keyId(line: string): string {
+  return createHash('sha256').update(Buffer.from(line, 'base64url')).digest('hex').slice(0, 8);
 }
 
 function isMissing(error: unknown): boolean {

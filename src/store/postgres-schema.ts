@@ -56,7 +56,8 @@ const LOG_TABLES: Readonly<Record<string, string>> = {
   migrations: '',
   log_head: '',
   entries: '',
-  payloads: 'delete',
+  // Sealed anew after a rotation: the bytes, never the number.
+  payloads: 'delete, update (sealed)',
   tiles: 'insert, update',
   checkpoints: 'insert',
 };

@@ -72,6 +72,7 @@ const samples: { readonly [Type in EntryBody['type']]: EntryBody & { type: Type 
   'policy.loaded': { type: 'policy.loaded', policy: 'p', tools: 1, rules: 2 },
   'policy.refused': { type: 'policy.refused', policy: 'p', problems: ['x'] },
   'payload.erased': { type: 'payload.erased', entries: [1], reason: 'r', person },
+  'key.rewrapped': { type: 'key.rewrapped', purpose: 'payload', key: '0a1b2c3d', count: 3 },
   signin: { type: 'signin', person },
   'auth.failures': { type: 'auth.failures', count: 1, reasons: { expired: 1 }, from: time, to: time },
   'broker.started': { type: 'broker.started', broker: 'b', version: '1' },

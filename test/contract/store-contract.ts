@@ -1,14 +1,17 @@
 // What every store promises. Run on each implementation of the port.
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { EntryBody } from '../../src/core/entry.ts';
 import { StoreError } from '../../src/core/errors.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { leafHash } from '../../src/core/leaf-hash.ts';
-import { saltedHash, unseal } from '../../src/core/sealing.ts';
+import { newSalt, saltedHash, seal, unseal } from '../../src/core/sealing.ts';
 import { Conflict } from '../../src/core/store.ts';
 import type { Store } from '../../src/core/store.ts';
 import type { Keys } from '../../src/core/keys.ts';
+import { openPayload } from '../../src/log/payload.ts';
 import { queries, statement } from '../../src/store/queries.ts';
+import { rewrap, sealedUnder } from '../../src/store/rewrap.ts';
 
 export interface StoreUnderTest {
   /** Opens the same store once more, as another process would. */
@@ -88,6 +91,33 @@ export function describeStore(name: string, prepare: () => Promise<StoreUnderTes
       expect(JSON.parse(plaintext.toString())).toEqual({ arguments: secretive });
       const [body] = await bodies();
       expect(body!['payload']).toEqual({ bytes: plaintext.length, sha256: saltedHash(salt, plaintext) });
+    });
+
+    test('seals anew what an older key had sealed, with the same hash, and leaves what is erased meanwhile', async () => {
+      for (let count = 1; count <= 40; count++) {
+        await store.commit({ entries: [{ body: anEntry('a'), payloads: { arguments: { count } } }] });
+      }
+      const token = { principal_key: 'p', token: 't', sealed: seal(place.keys.payload, newSalt(), 'v') };
+      const row = queries.insertInto('tokens').values({ ...token, given_at: 1, expires_at: 2 });
+      await store.commit({ statements: [statement(row)] });
+      const old = place.keys.payload;
+      const ring = {
+        current: '0a0b0c0d',
+        keys: new Map([...old.keys, ['0a0b0c0d', createSecretKey(randomBytes(32))]]),
+      };
+      const both = await Promise.all([rewrap(store, 'payloads', ring), rewrap(store, 'payloads', ring)]);
+      expect(both[0].count + both[1].count).toBe(40);
+      expect(await rewrap(store, 'tokens', ring)).toEqual({ count: 1, unreadable: 0 });
+      expect(await sealedUnder(store, 'payloads')).toEqual(new Map([['0a0b0c0d', 40]]));
+      expect(await sealedUnder(store, 'tokens')).toEqual(new Map([['0a0b0c0d', 1]]));
+      const rows = await store.query<{ seq: number; sealed: Uint8Array }>(payloads);
+      const written = await bodies();
+      for (const { seq, sealed } of rows) {
+        expect(openPayload(ring, sealed, written[seq - 1]!)).toEqual({ arguments: { count: seq } });
+        expect(() => unseal(old, sealed)).toThrow('key 0a0b0c0d');
+      }
+      const strange = { current: 'ffffffff', keys: new Map([['ffffffff', createSecretKey(randomBytes(32))]]) };
+      expect(await rewrap(store, 'payloads', strange)).toEqual({ count: 0, unreadable: 40 });
     });
 
     test('commits statements and entries together', async () => {
