@@ -37,6 +37,7 @@ describe('a configuration', () => {
       listen: { host: '127.0.0.1', port: 8931 },
       publicUrl: 'http://127.0.0.1:8931',
       dataDirectory: join(directory, '.sallyport'),
+      keysDirectory: join(directory, '.sallyport', 'keys'),
       policiesDirectory: join(directory, 'policies'),
       issuers: [
         {
