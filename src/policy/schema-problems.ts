@@ -45,7 +45,7 @@ export function parseReporting<Value>(
     else failed.push(path);
     if (skip.some((skipped) => skipped.every((step, index) => path[index] === step))) continue;
     // What the whole lacks may be what was skipped.
-    if (path.length === 0 && skip.length > 0) continue;
+    if (path.length === 0 && skip.length > 0 && issue.code === 'custom') continue;
     reportIssue(issue, path, isMissing(value, path), report);
   }
   return { value: undefined, failed };

@@ -133,7 +133,7 @@ function checkpointKeys([newest, ...older]: Lines): CheckpointKeys {
 }
 
 /** PKCS #8 in base64. */
-export function signingKey(line: string): SigningKey {
+function signingKey(line: string): SigningKey {
   const privateKey = createPrivateKey({ key: Buffer.from(line, 'base64url'), format: 'der', type: 'pkcs8' });
   return { privateKey, publicKey: createPublicKey(privateKey) };
 }
