@@ -5,6 +5,7 @@
 // are ISO 8601 text as the server wrote them, never shifted; json is JSON; arrays are arrays; bytea is `\x` and hex, which
 // Postgres takes back; everything else is Postgres' own text.
 import pg from 'pg';
+import { parseExactJson } from '../../src/core/exact-json.ts';
 import type { Json } from '../../src/core/json.ts';
 
 export type Decoder = (text: string) => Json;
@@ -21,29 +22,7 @@ function withZone(value: string): string {
   return value.replace(/([+-]\d\d)$/, '$1:00');
 }
 
-/** A number that JSON cannot hold leaves as a string. A text that is nested too deeply to be read throws RangeError. */
-const json: Decoder = (value) => JSON.parse(value, keepNumbers) as Json;
-
-function keepNumbers(_key: string, item: unknown, context?: { source?: string }): unknown {
-  const source = context?.source;
-  return typeof item === 'number' && source !== undefined && !isExact(item, source) ? source : item;
-}
-
-/** Whether the shortest text of the double says the same number as the source. */
-function isExact(value: number, source: string): boolean {
-  return Number.isFinite(value) && canonical(String(value)) === canonical(source);
-}
-
-/** Sign, digits without zeros at either end, and the power of ten of the last one. */
-function canonical(number: string): string {
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
-    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(number) ?? [];
-  const digits = (whole + fraction).replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
-  if (significant === '') return '0';
-  const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length);
-  return `${sign}${significant}e${String(power)}`;
-}
+const json: Decoder = parseExactJson;
 
 const DECODERS: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
   [16, boolean],
