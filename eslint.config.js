@@ -13,11 +13,12 @@ const EVIDENCE = [
   { type: 'Intent', maker: 'recorded', home: ['src/log/**'] },
   { type: 'Lease', maker: 'issued', home: ['src/credential/**'] },
   { type: 'Masked', maker: 'through', home: ['src/masking/**'] },
+  { type: 'InboundToken', maker: 'received', home: ['src/identity/**'] },
 ];
 
 const anyOf = (names) => `/^(${[...new Set(names)].join('|')})$/`;
 const evidenceName = anyOf(EVIDENCE.map(({ type }) => type));
-const EVIDENCE_MODULE = '/(evidence|principal)[.]ts$/';
+const EVIDENCE_MODULE = '/(evidence|principal|inbound-token)[.]ts$/';
 const evidenceReference = `TSTypeReference[typeName.name=${evidenceName}]`;
 
 const CASTS = [
@@ -40,6 +41,14 @@ const MODULE_MOCKS = {
   message: 'Module mocking is not used: pass a double from test/support through the port.',
 };
 
+/** The one place where the access token of a request may be read. */
+const CREDENTIAL_DOOR = 'src/credential/**';
+const INBOUND_TOKEN = {
+  selector:
+    ':matches(MemberExpression, ObjectPattern > Property) > :matches(Identifier[name="subjectTokenFor"], Literal[value="subjectTokenFor"])',
+  message: `The access token of a request is read in ${CREDENTIAL_DOOR} alone.`,
+};
+
 /** What `no-restricted-syntax` says in files that may use the makers in `allowed`. */
 function restrictions(allowed) {
   const forbidden = EVIDENCE.filter((evidence) => !allowed.includes(evidence));
@@ -60,7 +69,8 @@ function restrictions(allowed) {
     selector,
     message: 'Outside its own stage evidence is a type, and what instanceof is asked for.',
   }));
-  return [...CASTS, MODULE_MOCKS, ...calls, ...(strangers.length > 0 ? [NEVER, ...uses] : [])];
+  const reads = allowed.some(({ home }) => home.includes(CREDENTIAL_DOOR)) ? [] : [INBOUND_TOKEN];
+  return [...CASTS, MODULE_MOCKS, ...reads, ...calls, ...(strangers.length > 0 ? [NEVER, ...uses] : [])];
 }
 
 const homes = [...new Set(EVIDENCE.flatMap(({ home }) => home))];
@@ -116,7 +126,7 @@ export default defineConfig(
     },
   })),
   {
-    files: ['src/core/evidence.ts', 'src/core/principal.ts'],
+    files: ['src/core/evidence.ts', 'src/core/principal.ts', 'src/core/inbound-token.ts'],
     rules: { 'no-restricted-syntax': ['error', ...CASTS] },
   },
   {

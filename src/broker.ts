@@ -117,7 +117,7 @@ export function createBroker(ports: Ports): RunningBroker {
       const scope = limits && grantScope(ports.digestKey, invocation, tool, deciding, limits.same);
       const ask: Ask = {
         ...{ invocation, tool, decision, digest, requirements, justification, grantScope: scope },
-        ...(tool.preview && { preview: previewWith(tool.preview, digest) }),
+        ...(tool.preview && { preview: previewWith(tool.preview, digest, call.inbound) }),
       };
       let answered: Answered;
       try {
@@ -156,15 +156,16 @@ export function createBroker(ports: Ports): RunningBroker {
     watch.lap('intent');
 
     // 6 to 8. Lease, call, mask.
-    const ending = await runOnBackend(ports, tool, intent, deadline, present, watch);
+    const ending = await runOnBackend(ports, tool, intent, call.inbound, deadline, present, watch);
 
     // 9 and 10. Write the outcome, reply.
     return record.outcome(tool, ending);
   }
 
   /** @param preview of the tool whose call has this digest */
-  function previewWith(preview: Tool, digest: string): NonNullable<Ask['preview']> {
-    return (permit, signal) => previewCall({ ...ports, closing: closing.signal }, preview, permit, digest, signal);
+  function previewWith(preview: Tool, digest: string, inbound: Call['inbound']): NonNullable<Ask['preview']> {
+    const all = { ...ports, closing: closing.signal };
+    return (permit, signal) => previewCall(all, preview, permit, digest, inbound, signal);
   }
 
   /** The reply of an identical call that runs, or whose reply was not delivered; undefined where there is none. */

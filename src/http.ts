@@ -1,5 +1,5 @@
 // The HTTP app, on bare node:http. What happens to a POST /mcp, in order: route, Host and Origin, identity from the
-// headers alone, body (bounded, strict), protocol. The token is not passed on.
+// headers alone, body (bounded, strict), protocol. The token is passed to the credential door alone.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ApprovalDesk } from './approval/approval-desk.ts';
 import type { Broker } from './core/broker.ts';
@@ -119,6 +119,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     }
     const answer = mcp.answer(body.value, request.headers, {
       principal: identified.principal,
+      inbound: identified.inbound,
       identifyMs,
       gone: gone.signal,
       onDelivered: (done) => (delivered = done),

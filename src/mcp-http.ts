@@ -12,6 +12,7 @@ import type { Reply } from './core/broker.ts';
 import type { Json, JsonObject } from './core/json.ts';
 import { isJsonObject } from './core/json.ts';
 import { MAX_SESSION_LABEL_CHARS } from './core/limits.ts';
+import type { InboundToken } from './core/inbound-token.ts';
 import type { Principal } from './core/principal.ts';
 import { createMcpServer, serverInfo, takeCall, WAITS, type Caller, type McpOptions } from './mcp.ts';
 import { RunningCalls, type RequestId } from './mcp-cancellation.ts';
@@ -19,6 +20,7 @@ import { plainAnswer, plainCall, type PlainCall } from './mcp-plain-call.ts';
 
 export interface Sender {
   readonly principal: Principal;
+  readonly inbound?: InboundToken | undefined;
   readonly identifyMs: number;
   /** Aborted when the connection closes before the answer has been written. */
   readonly gone: AbortSignal;

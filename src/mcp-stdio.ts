@@ -8,13 +8,16 @@ import {
 } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Readable, Writable } from 'node:stream';
+import type { InboundToken } from './core/inbound-token.ts';
 import type { Principal } from './core/principal.ts';
 import { createMcpServer, type McpOptions } from './mcp.ts';
 import { StrictStdioTransport } from './mcp-stdio-transport.ts';
 
 export interface StdioOptions extends McpOptions {
   /** Who is calling, as of now; else what the caller is told, in words without detail. Never rejects. */
-  identify(): Promise<{ readonly principal: Principal } | { readonly refusal: string }>;
+  identify(): Promise<
+    { readonly principal: Principal; readonly inbound?: InboundToken } | { readonly refusal: string }
+  >;
   readonly input: Readable;
   /** Carries the protocol and nothing else. */
   readonly output: Writable;
@@ -49,6 +52,7 @@ export function serveMcpStdio(options: StdioOptions): StdioConnection {
         if ('refusal' in identified) throw new ProtocolError(UNAUTHORIZED, identified.refusal);
         return {
           principal: identified.principal,
+          inbound: identified.inbound,
           identifyMs: performance.now() - startedAt,
           sessionLabel: undefined,
           signal: mcpReq.signal,

@@ -19,12 +19,14 @@ import type { Masked } from './core/evidence.ts';
 import type { JsonObject } from './core/json.ts';
 import { LEGACY_PATIENCE_MS, MAX_SESSION_LABEL_CHARS, ROUND_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
+import type { InboundToken } from './core/inbound-token.ts';
 import type { Principal } from './core/principal.ts';
 import type { Tool } from './core/tool.ts';
 
 /** What a transport knows about one request. */
 export interface Caller {
   readonly principal: Principal;
+  readonly inbound?: InboundToken | undefined;
   /** Milliseconds that identifying took. */
   readonly identifyMs: number;
   /** The transport's label of the session; `_meta["sallyport/session"]` wins over it. */
@@ -122,14 +124,16 @@ export interface CallParams {
 /** Rejects with ProtocolError alone, for a session label out of bounds. */
 export async function takeCall(
   { broker, logger }: McpOptions,
-  { principal, sessionLabel, signal, identifyMs }: Caller,
+  caller: Caller,
   { name, arguments: args = {}, _meta: meta }: CallParams,
   patience: Patience,
 ): Promise<Reply> {
-  const label = sessionLabelOf(meta) ?? sessionLabel;
+  const { principal, inbound, signal, identifyMs } = caller;
+  const sessionLabel = sessionLabelOf(meta) ?? caller.sessionLabel;
   const tool = nameWithinBounds(name);
   try {
-    return await broker.invoke({ principal, sessionLabel: label, tool, arguments: args, signal, patience, identifyMs });
+    const made = { sessionLabel, tool, arguments: args, patience };
+    return await broker.invoke({ principal, inbound, signal, identifyMs, ...made });
   } catch (error) {
     // A refusal, because the model is shown no JSON-RPC error.
     logger.error({ err: error, tool }, 'the broker failed in a call');

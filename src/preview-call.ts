@@ -2,6 +2,7 @@
 import { CallRecord, type RecordPorts } from './call-record.ts';
 import { Stopwatch } from './core/clock.ts';
 import type { Permit } from './core/evidence.ts';
+import type { InboundToken } from './core/inbound-token.ts';
 import type { Tool } from './core/tool.ts';
 import { runOnBackend, type BackendPorts } from './run-on-backend.ts';
 
@@ -11,12 +12,14 @@ import { runOnBackend, type BackendPorts } from './run-on-backend.ts';
  *
  * @param preview of the tool; see `preview` in src/core/tool.ts
  * @param digest of the call that approval is asked for
+ * @param inbound its caller's token
  */
 export async function previewCall(
   ports: BackendPorts & RecordPorts,
   preview: Tool,
   permit: Permit,
   digest: string,
+  inbound: InboundToken | undefined,
   caller: AbortSignal,
 ): Promise<void> {
   const watch = new Stopwatch(ports.clock);
@@ -25,6 +28,6 @@ export async function previewCall(
   const deadline = ports.clock.now() + preview.timeoutMs;
   const intent = await record.intent(permit, preview, digest, {});
   watch.lap('intent');
-  const ending = await runOnBackend(ports, preview, intent, deadline, caller, watch);
+  const ending = await runOnBackend(ports, preview, intent, inbound, deadline, caller, watch);
   await record.outcome(preview, ending);
 }

@@ -15,6 +15,7 @@ import {
   type Refusal,
 } from './core/errors.ts';
 import { Lease, Masked, type Intent } from './core/evidence.ts';
+import type { InboundToken } from './core/inbound-token.ts';
 import { resolveArguments } from './resolve-arguments.ts';
 import { isJsonObject } from './core/json.ts';
 import { CANCEL_GRACE_MS } from './core/limits.ts';
@@ -60,6 +61,7 @@ export async function runOnBackend(
   ports: BackendPorts,
   tool: Tool,
   intent: Intent,
+  inbound: InboundToken | undefined,
   deadline: number,
   present: AbortSignal,
   watch: Stopwatch,
@@ -72,7 +74,7 @@ export async function runOnBackend(
   if ('refusal' in args) return { outcome: 'failed', refusal: args.refusal, lease: undefined };
   let hold: LeaseHold;
   try {
-    hold = await untilAborted(ports.leases.acquire(intent, tool.backend, signal), signal, {
+    hold = await untilAborted(ports.leases.acquire(intent, tool.backend, signal, inbound), signal, {
       graceMs: CANCEL_GRACE_MS,
       late: (tooLate) => void release(ports, tooLate),
     });

@@ -19,6 +19,8 @@ import type { Store } from '../core/store.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import { createLeases } from '../credential/leases.ts';
 import { noCredential } from '../credential/no-credential.ts';
+import { oauthClientCredentials } from '../credential/oauth-client-credentials.ts';
+import { oauthTokenExchange } from '../credential/oauth-token-exchange.ts';
 import { postgresRoleProvider } from '../credential/postgres-role-credential.ts';
 import { staticProvider } from '../credential/static-credential.ts';
 import type { Authenticator } from '../identity/authenticate.ts';
@@ -231,7 +233,7 @@ export function implementations(keys: Pick<Keys, 'digest' | 'hashMask'>): Implem
   const postgresRole = postgresRoleProvider(deploymentName(keys));
   return {
     kinds: TOOL_KINDS,
-    providers: [postgresRole, staticProvider, noCredential],
+    providers: [postgresRole, oauthClientCredentials(), oauthTokenExchange(), staticProvider, noCredential],
     masks: maskCompiler({ hashKey: keys.hashMask.export() }),
     [Symbol.asyncDispose]: () => postgresRole[Symbol.asyncDispose](),
   };

@@ -1,6 +1,7 @@
 // What the MCP edge asks of the pipeline. Implemented by src/broker.ts.
 import type { Masked } from './evidence.ts';
 import type { Refusal } from './errors.ts';
+import type { InboundToken } from './inbound-token.ts';
 import type { JsonObject } from './json.ts';
 import type { Principal } from './principal.ts';
 import type { Tool } from './tool.ts';
@@ -14,6 +15,8 @@ export interface Broker {
 
 export interface Call {
   readonly principal: Principal;
+  /** The token that the principal was read from, for the credential door alone. */
+  readonly inbound?: InboundToken | undefined;
   /** `_meta["sallyport/session"]`, else `Mcp-Session-Id`; undefined means principal and client. */
   readonly sessionLabel: string | undefined;
   readonly tool: string;

@@ -139,6 +139,18 @@ export type EntryBody =
       readonly principal: EntryPrincipal;
       /** Why it ended: `session`, `invocation`, `ttl`, `shutdown`, `failed`, `sweep`, `grant`, `operator`. */
       readonly reason: string;
+      /** Until when the credential is still good (RFC 3339), where its issuer could not be made to end it. */
+      readonly validUntil?: string;
+    }
+  | {
+      /** Nobody can end its credential: no policy file declares its backend any more. It stays open until one does. */
+      readonly type: 'lease.stranded';
+      readonly lease: string;
+      readonly backend: string;
+      readonly provider: string;
+      readonly reference: string;
+      readonly session: string;
+      readonly principal: EntryPrincipal;
     }
   | { readonly type: 'policy.loaded'; readonly policy: string; readonly tools: number; readonly rules: number }
   | { readonly type: 'policy.refused'; readonly policy?: string; readonly problems: readonly string[] }

@@ -21,6 +21,10 @@ export interface LeaseRecord {
   readonly issuedAt: number;
   /** Milliseconds since the Unix epoch. */
   readonly expiresAt: number;
+  /** When the credential ends by itself, in milliseconds since the Unix epoch; undefined where it does not, or before that is known. */
+  readonly endsAt?: number | undefined;
+  /** When it was found that nothing can end it, as its backend is declared no more. */
+  readonly strandedAt?: number | undefined;
   /** SHA-256 (hex) of the backend's definition it was made under. */
   readonly optionsHash: string;
 }
@@ -28,6 +32,10 @@ export interface LeaseRecord {
 export interface LeaseRecords {
   /** Adds an open lease. */
   opened(lease: LeaseRecord): Statement;
+  /** Adds what became known of an open lease when its credential was made, or renewed. */
+  known(id: string, of: { reference: string; endsAt: number }): Statement;
+  /** Marks an open lease; a Conflict where it is marked already, or closed. */
+  stranded(id: string, at: number): Statement;
   /** Closes it; a Conflict where somebody else has closed it. */
   closed(id: string, at: number): Statement;
   /** Open leases that may be over: of `broker` itself, of brokers that stopped or fell silent before `silentSince`, and those past `now`. */

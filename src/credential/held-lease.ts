@@ -1,10 +1,11 @@
 // One lease of this process, from before its credential exists until it is known to be gone.
 import type { Clock } from '../core/clock.ts';
-import type { CredentialProvider } from '../core/credential.ts';
+import type { CredentialProvider, IssuedCredential, LeaseRequest } from '../core/credential.ts';
 import { within } from '../core/deadline.ts';
 import type { EntryBody } from '../core/entry.ts';
-import { CredentialError } from '../core/errors.ts';
+import { CredentialError, StoreError } from '../core/errors.ts';
 import { Lease, type Intent } from '../core/evidence.ts';
+import type { InboundToken } from '../core/inbound-token.ts';
 import type { LeaseRecord, LeaseRecords } from '../core/lease-records.ts';
 import { CANCEL_GRACE_MS } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
@@ -12,6 +13,7 @@ import type { Logger } from '../core/logger.ts';
 import { Conflict } from '../core/store.ts';
 import type { BackendRef, CredentialDeclaration } from '../core/tool.ts';
 import { uuidv7 } from '../core/uuid.ts';
+import { keepRenewed } from './renewal.ts';
 
 /** A backend that has not made a credential by then is down. */
 const ISSUE_TIMEOUT_MS = 10_000;
@@ -33,6 +35,7 @@ export interface HeldLeaseFacts {
   readonly intent: Intent;
   readonly backend: BackendRef;
   readonly declaration: CredentialDeclaration;
+  readonly inbound: InboundToken | undefined;
   readonly issuedAt: number;
   readonly expiresAt: number;
 }
@@ -42,7 +45,6 @@ export class HeldLease {
   readonly principalKey: string;
   readonly session: string;
   readonly issuedAt: number;
-  readonly expiresAt: number;
   /** Rejects with StoreError or CredentialError; then nothing is left of it, or the sweep sees to that. */
   readonly issued: Promise<Lease>;
   uses = 0;
@@ -51,15 +53,18 @@ export class HeldLease {
   readonly #ports: HeldLeasePorts;
   readonly #provider: CredentialProvider;
   readonly #declaration: CredentialDeclaration;
-  readonly #record: LeaseRecord;
+  #record: LeaseRecord;
+  #made: IssuedCredential | undefined;
+  #expiresAt: number;
   readonly #ended = new AbortController();
   readonly #resources = new AsyncDisposableStack();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
+  #renewal: Disposable | undefined;
   #recorded = false;
   #ending: Promise<void> | undefined;
   #endWhenIdle: string | undefined;
 
-  constructor(ports: HeldLeasePorts, { intent, backend, declaration, issuedAt, expiresAt }: HeldLeaseFacts) {
+  constructor(ports: HeldLeasePorts, { intent, backend, declaration, inbound, issuedAt, expiresAt }: HeldLeaseFacts) {
     const { principal, session, id: invocation } = intent.permit.invocation;
     const provider = ports.providers.get(declaration.kind);
     if (provider === undefined) {
@@ -69,7 +74,7 @@ export class HeldLease {
     this.principalKey = principal.key;
     this.session = session;
     this.issuedAt = issuedAt;
-    this.expiresAt = expiresAt;
+    this.#expiresAt = expiresAt;
     this.lastUsedAt = issuedAt;
     this.#ports = ports;
     this.#provider = provider;
@@ -88,8 +93,8 @@ export class HeldLease {
       expiresAt,
       optionsHash: backend.definitionHash,
     };
-    this.#timer = setTimeout(() => void this.end('ttl'), Math.min(expiresAt - issuedAt, MAX_TIMER_MS)).unref();
-    this.issued = this.#issue();
+    this.#timer = this.#endIn(expiresAt - issuedAt);
+    this.issued = this.#issue(inbound);
     // Whoever waits for it hears of a failure; when nobody does any more, it is no fault of the process.
     this.issued.catch(() => this.end('failed'));
   }
@@ -97,6 +102,11 @@ export class HeldLease {
   /** What its credential is called at the backend. */
   get reference(): string {
     return this.#record.reference;
+  }
+
+  /** The first of what it was given and, once it is issued, what its credential lives for. */
+  get expiresAt(): number {
+    return this.#expiresAt;
   }
 
   /** Not told to end. */
@@ -139,31 +149,66 @@ export class HeldLease {
     return this.#ending;
   }
 
-  async #issue(): Promise<Lease> {
-    const { id, expiresAt } = this;
+  async #issue(inbound: InboundToken | undefined): Promise<Lease> {
     const { backend, reference } = this.#record;
     // On record before it exists: whatever happens from here on, somebody will know what to revoke.
     await this.#ports.log.append([{ body: issuedEntry(this.#record) }], [this.#ports.records.opened(this.#record)]);
     this.#recorded = true;
     const signal = AbortSignal.timeout(ISSUE_TIMEOUT_MS);
-    const credential = await this.#provider
-      .issue(this.#declaration.options, { id, backend, expiresAt }, reference, signal)
+    const { id, expiresAt } = this;
+    const named: LeaseRequest['named'] = (name, endsAt) => this.#know(name, endsAt);
+    this.#made = await this.#provider
+      .issue(this.#declaration.options, { id, backend, expiresAt, inbound, named }, reference, signal)
       .catch((error: unknown) => {
-        if (error instanceof CredentialError) throw error;
+        if (error instanceof CredentialError || error instanceof StoreError) throw error;
         const detail = signal.aborted ? `no answer within ${String(ISSUE_TIMEOUT_MS)} ms` : 'fault of the provider';
         throw new CredentialError('credential_unavailable', `${backend}: ${detail}`, error);
       });
+    await this.#mindItsEnd(this.#made);
     if (this.#ended.signal.aborted)
       throw new CredentialError('cancelled', 'the lease was ended while it was being made');
     return Lease.issued({
       id,
       backend,
       provider: this.#provider.kind,
-      credential,
-      expiresAt,
+      credential: this.#made.fields,
+      expiresAt: this.#expiresAt,
       ended: this.#ended.signal,
       resources: this.#resources,
     });
+  }
+
+  /** A credential that ends before its lease is renewed until then, or the lease ends with it. */
+  async #mindItsEnd({ endsAt, renew }: IssuedCredential): Promise<void> {
+    if (endsAt === undefined) return;
+    const { clock, logger } = this.#ports;
+    if (!(endsAt > clock.now())) {
+      throw new CredentialError('credential_unavailable', `${this.#record.backend}: its credential has ended already`);
+    }
+    if (this.#record.endsAt !== endsAt) await this.#know(this.#record.reference, endsAt);
+    if (endsAt >= this.#expiresAt || this.#ended.signal.aborted) return;
+    if (renew === undefined) {
+      this.#expiresAt = endsAt;
+      clearTimeout(this.#timer);
+      this.#timer = this.#endIn(endsAt - clock.now());
+      return;
+    }
+    this.#renewal = keepRenewed({
+      ...{ clock, endsAt, until: this.#expiresAt, renew },
+      renewed: (later) => this.#know(this.#record.reference, later),
+      failed: (error) => logger.warn({ lease: this.id, reason: detailOf(error) }, 'a credential could not be renewed'),
+      lapsed: () => void this.end('ttl'),
+    });
+  }
+
+  async #know(reference: string, endsAt: number): Promise<void> {
+    const { log, records } = this.#ports;
+    await log.append([], [records.known(this.id, { reference, endsAt })]);
+    this.#record = { ...this.#record, reference, endsAt };
+  }
+
+  #endIn(ms: number): NodeJS.Timeout {
+    return setTimeout(() => void this.end('ttl'), Math.min(ms, MAX_TIMER_MS)).unref();
   }
 
   async #end(reason: string): Promise<void> {
@@ -172,6 +217,7 @@ export class HeldLease {
     this.#ended.abort();
     try {
       await this.issued.catch(() => undefined); // What is half made cannot be revoked yet.
+      this.#renewal?.[Symbol.dispose]();
       await within(
         this.#resources.disposeAsync(),
         CANCEL_GRACE_MS,
@@ -183,15 +229,30 @@ export class HeldLease {
         );
       });
       if (!this.#recorded) return;
-      await this.#provider.revoke(this.#declaration.options, this.#record.reference);
-      await log.append([{ body: endedEntry(this.#record, reason) }], [records.closed(this.id, clock.now())]);
+      const revoked = await this.#revoke();
+      const entry = endedEntry(this.#record, reason, revoked ? undefined : this.#made?.endsAt);
+      await log.append([{ body: entry }], [records.closed(this.id, clock.now())]);
     } catch (error) {
       if (!(error instanceof Conflict)) {
-        logger.error({ lease: this.id, reason: String(error) }, 'a lease could not be ended; the sweep tries again');
+        logger.error(
+          { lease: this.id, reason: detailOf(error) },
+          this.#provider.revoke === undefined
+            ? 'the credential of a lease could not be ended; it ends by itself'
+            : 'a lease could not be ended; the sweep tries again',
+        );
       }
     } finally {
       this.#ports.gone(this);
     }
+  }
+
+  /** Whether nothing of its credential is left. */
+  async #revoke(): Promise<boolean> {
+    const { revoke } = this.#made ?? {};
+    if (revoke !== undefined) return await revoke();
+    if (this.#provider.revoke === undefined) return this.#made === undefined;
+    await this.#provider.revoke(this.#declaration.options, this.#record.reference);
+    return true;
   }
 }
 
@@ -201,8 +262,14 @@ function issuedEntry(record: LeaseRecord): EntryBody {
   return { type: 'lease.issued', lease: id, backend, provider, reference, session, principal, invocation, expires };
 }
 
-export function endedEntry(record: LeaseRecord, reason: string): EntryBody {
+/** @param remains until when the credential is still good, as it could not be revoked; undefined where it is not */
+export function endedEntry(record: LeaseRecord, reason: string, remains?: number): EntryBody {
   const { id, backend, reference, session, principal } = record;
   const type = reason === 'ttl' ? 'lease.expired' : 'lease.revoked';
-  return { type, lease: id, backend, reference, session, principal, reason };
+  const validUntil = remains === undefined ? {} : { validUntil: new Date(remains).toISOString() };
+  return { type, lease: id, backend, reference, session, principal, reason, ...validUntil };
+}
+
+function detailOf(error: unknown): string {
+  return error instanceof Error ? error.message : typeof error;
 }

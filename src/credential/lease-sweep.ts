@@ -25,12 +25,11 @@ export function createSweep(options: SweepOptions): () => Promise<void> {
     for (const record of found) {
       if (options.isHeld(record) || failed.has(record.backend)) continue;
       try {
-        const { declaration, provider } = loginOf(record, backends.get(record.backend));
-        await provider.revoke(declaration.options, record.reference);
-        const reason = record.expiresAt <= clock.now() ? 'ttl' : 'sweep';
-        await log.append([{ body: endedEntry(record, reason) }], [records.closed(record.id, clock.now())]);
+        const login = loginOf(record, backends.get(record.backend));
+        if (login === undefined) await strand(record);
+        else await endRecord(record, login);
       } catch (error) {
-        if (error instanceof Conflict) continue; // Another broker ended it first.
+        if (error instanceof Conflict) continue; // Another broker was first.
         failed.add(record.backend);
         const { id: lease, backend, reference } = record;
         logger.error(
@@ -41,15 +40,43 @@ export function createSweep(options: SweepOptions): () => Promise<void> {
     }
   }
 
-  function loginOf(record: LeaseRecord, backend: BackendRef | undefined): Login {
+  async function endRecord(record: LeaseRecord, { declaration, provider }: Login): Promise<void> {
+    const now = clock.now();
+    try {
+      // Where that takes the secret, which died with its broker, nobody can do more than wait.
+      if (provider.revoke === undefined && (record.endsAt ?? record.expiresAt) > now) return;
+      await provider.revoke?.(declaration.options, record.reference);
+    } catch (error) {
+      if (record.endsAt === undefined || record.endsAt > now) throw error;
+    }
+    const reason = record.expiresAt <= now ? 'ttl' : 'sweep';
+    await log.append([{ body: endedEntry(record, reason) }], [records.closed(record.id, now)]);
+  }
+
+  /**
+   * The policies that hold the login are gone, and with them the way to end it. Whoever removed them must know, so the log says
+   * it once; the lease stays open, and ends when its backend is declared again or its credential has ended by itself.
+   */
+  async function strand(record: LeaseRecord): Promise<void> {
+    const { id: lease, backend, provider, reference, session, principal, endsAt = Infinity, strandedAt } = record;
+    const now = clock.now();
+    if (endsAt <= now) {
+      await log.append([{ body: endedEntry(record, 'ttl') }], [records.closed(lease, now)]);
+      return;
+    }
+    if (strandedAt !== undefined) return;
+    const body = { type: 'lease.stranded', lease, backend, provider, reference, session, principal } as const;
+    await log.append([{ body }], [records.stranded(lease, now)]);
+    logger.error(
+      { lease, backend, reference },
+      `a lease cannot be ended: no policy file declares its backend with a ${provider} credential any more; declare it again, or end the credential by hand`,
+    );
+  }
+
+  function loginOf(record: LeaseRecord, backend: BackendRef | undefined): Login | undefined {
     const declaration = backend?.credential;
     const provider = providers.get(record.provider);
-    if (declaration?.kind !== record.provider || provider === undefined) {
-      throw new Error(
-        `no policy file declares the backend ${record.backend} with a ${record.provider} credential any more`,
-      );
-    }
-    return { declaration, provider };
+    return declaration?.kind !== record.provider || provider === undefined ? undefined : { declaration, provider };
   }
 
   /** What no record tells of any more, as after a store was lost. */
@@ -59,7 +86,7 @@ export function createSweep(options: SweepOptions): () => Promise<void> {
     try {
       for (const reference of (await provider?.leftovers?.(credential.options)) ?? []) {
         if (options.isInUse(reference)) continue;
-        await provider?.revoke(credential.options, reference);
+        await provider?.revoke?.(credential.options, reference);
         logger.warn({ backend: name, reference }, 'ended a credential that had outlived its lease');
       }
     } catch (error) {

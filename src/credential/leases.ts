@@ -4,6 +4,7 @@ import type { CredentialProvider, LeaseHold, Leases } from '../core/credential.t
 import { untilAborted } from '../core/deadline.ts';
 import { CredentialError } from '../core/errors.ts';
 import type { Intent, PermitGrant } from '../core/evidence.ts';
+import type { InboundToken } from '../core/inbound-token.ts';
 import type { LeaseRecords } from '../core/lease-records.ts';
 import { LEASE_SWEEP_INTERVAL_MS, MAX_LEASES_PER_PRINCIPAL } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
@@ -48,7 +49,12 @@ export function createLeases(options: LeasesOptions): RunningLeases {
   });
   let timer: NodeJS.Timeout | undefined;
 
-  function leaseFor(intent: Intent, backend: BackendRef, declaration: CredentialDeclaration): HeldLease {
+  function leaseFor(
+    intent: Intent,
+    backend: BackendRef,
+    declaration: CredentialDeclaration,
+    inbound: InboundToken | undefined,
+  ): HeldLease {
     const { principal, session } = intent.permit.invocation;
     const now = clock.now();
     const { grant } = intent.permit;
@@ -62,7 +68,7 @@ export function createLeases(options: LeasesOptions): RunningLeases {
     const running = shared ? current.get(key) : undefined;
     if (running?.isOpen === true && !isWorn(running, now, expiresAt)) return running;
     makeRoom(principal.key);
-    const lease = new HeldLease(ports, { intent, backend, declaration, issuedAt: now, expiresAt });
+    const lease = new HeldLease(ports, { intent, backend, declaration, inbound, issuedAt: now, expiresAt });
     held.add(lease);
     if (grant !== undefined) endWithGrant(lease, grant);
     if (shared) {
@@ -115,10 +121,10 @@ export function createLeases(options: LeasesOptions): RunningLeases {
   }
 
   return {
-    async acquire(intent, backend, signal): Promise<LeaseHold> {
+    async acquire(intent, backend, signal, inbound): Promise<LeaseHold> {
       if (backend.credential === undefined) return { lease: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
       signal.throwIfAborted();
-      const lease = leaseFor(intent, backend, backend.credential);
+      const lease = leaseFor(intent, backend, backend.credential, inbound);
       const release = lease.use();
       try {
         // The lease is made for all who wait for it: one caller that goes away does not stop it.

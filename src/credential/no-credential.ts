@@ -7,7 +7,7 @@ export const noCredential: CredentialProvider = {
   kind: 'none',
   options: z.strictObject({}),
   reference: () => 'none',
-  issue: () => Promise.resolve({}),
+  issue: () => Promise.resolve({ fields: {} }),
   revoke: () => Promise.resolve(),
   examine: () => Promise.resolve(),
 };

@@ -36,11 +36,14 @@ const options = z.strictObject({
 
 export type PostgresRoleOptions = z.output<typeof options>;
 
+type PostgresRoleProvider = CredentialProvider<PostgresRoleOptions> &
+  Required<Pick<CredentialProvider<PostgresRoleOptions>, 'revoke'>>;
+
 /**
  * @param deployment names the deployment whose roles these are, in lower case letters, digits and `_`: a broker touches
  *   no role of another one.
  */
-export function postgresRoleProvider(deployment: string): CredentialProvider<PostgresRoleOptions> & AsyncDisposable {
+export function postgresRoleProvider(deployment: string): PostgresRoleProvider & AsyncDisposable {
   const prefix = `sallyport_${deployment}_`;
   if (!/^[a-z0-9_]{1,20}$/.test(deployment)) throw new TypeError('a deployment is named by 1 to 20 of a-z, 0-9 and _');
   const admins = new PostgresAdmins();
@@ -67,7 +70,8 @@ export function postgresRoleProvider(deployment: string): CredentialProvider<Pos
            ${groups.length === 1 ? ownedByGroup(name, groups) : ''}`,
         ),
       );
-      return { user: role, password: new Secret(password), connectionLimit: String(connectionLimit) };
+      const fields = { user: role, password: new Secret(password), connectionLimit: String(connectionLimit) };
+      return { fields };
     },
 
     async revoke({ admin }, role) {

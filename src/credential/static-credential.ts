@@ -39,8 +39,10 @@ export const staticProvider: CredentialProvider<z.output<typeof options>> = {
   reference: () => 'static',
   issue: ({ token, user, password }) =>
     Promise.resolve({
-      ...(token === undefined ? {} : { token }),
-      ...(user === undefined || password === undefined ? {} : { user, password }),
+      fields: {
+        ...(token === undefined ? {} : { token }),
+        ...(user === undefined || password === undefined ? {} : { user, password }),
+      },
     }),
   revoke: () => Promise.resolve(),
   examine: () => Promise.resolve(),

@@ -18,6 +18,7 @@ interface ExchangeParameters {
   subject_token_type?: string;
   requested_token_type?: string;
   resource?: string;
+  scope?: string;
 }
 
 /** Who acts in a token, by the provider's own object for it, where it came from an exchange. */
@@ -52,6 +53,11 @@ export function registerTokenExchange(
     if (params.resource === undefined) throw new errors.InvalidTarget('resource is missing');
     const resourceServer = new provider.ResourceServer(params.resource, describe(params.resource));
 
+    const scopes = resourceServer.scope.split(' ');
+    const unknown = params.scope?.split(' ').find((scope) => !scopes.includes(scope));
+    if (unknown !== undefined) throw new errors.InvalidScope('there is no such scope at this resource', unknown);
+    const scope = params.scope === undefined ? {} : { scope: params.scope };
+
     const { sub, act } = subject.payload;
     const token = new provider.AccessToken({
       client,
@@ -60,6 +66,7 @@ export function registerTokenExchange(
       grantId: '',
       gty: TOKEN_EXCHANGE,
       resourceServer,
+      ...scope,
     });
     actors.set(token, { sub: client.clientId, ...(act === undefined ? {} : { act }) });
     ctx.body = {
@@ -67,6 +74,7 @@ export function registerTokenExchange(
       issued_token_type: ACCESS_TOKEN_TYPE,
       token_type: token.tokenType,
       expires_in: token.expiration,
+      ...scope,
     };
   };
 
@@ -75,5 +83,6 @@ export function registerTokenExchange(
     'subject_token_type',
     'requested_token_type',
     'resource',
+    'scope',
   ]);
 }

@@ -1,4 +1,5 @@
 // The port of the first door: who is calling, from the Authorization header alone. Implemented by oidc-authenticator.ts.
+import type { InboundToken } from '../core/inbound-token.ts';
 import type { Principal } from '../core/principal.ts';
 
 export interface Authenticator {
@@ -17,7 +18,13 @@ export interface Authenticator {
   health(): { readonly ok: boolean; readonly detail?: string };
 }
 
-export type AuthResult = { readonly principal: Principal } | AuthFailure;
+export type AuthResult = Identified | AuthFailure;
+
+export interface Identified {
+  readonly principal: Principal;
+  /** The verified token itself, for the one use that the credential door has for it. */
+  readonly inbound?: InboundToken;
+}
 
 export interface AuthFailure {
   readonly failure: AuthFailureReason;

@@ -7,8 +7,9 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
+import { InboundToken } from '../core/inbound-token.ts';
 import { Principal } from '../core/principal.ts';
-import type { AuthFailure, Authenticator, TrustedIssuer } from './authenticate.ts';
+import type { AuthFailure, Authenticator, Identified, TrustedIssuer } from './authenticate.ts';
 import { bearerToken, readToken } from './compact-token.ts';
 import type { UnverifiedToken } from './compact-token.ts';
 import { issuerKeys } from './issuer-keys.ts';
@@ -48,7 +49,7 @@ export function createAuthenticator(options: {
       // By hash: the token itself is kept nowhere.
       const key = hash('sha256', bearer.compact, 'base64url');
       const cached = cache.get(key);
-      if (cached && (await holds(cached, clock))) return { principal: cached.principal };
+      if (cached && (await holds(cached, clock))) return identified(cached, bearer.compact);
       cache.delete(key);
       const token = readToken(bearer.compact);
       if ('failure' in token) return token;
@@ -57,7 +58,7 @@ export function createAuthenticator(options: {
       const verified = await verify(token, issuer, clock);
       if ('failure' in verified) return verified;
       cache.set(key, verified);
-      return { principal: verified.principal };
+      return identified(verified, bearer.compact);
     },
     async prepare() {
       await Promise.all([...issuers.values()].map(({ keys }) => keys.refresh()));
@@ -80,6 +81,10 @@ function describe(
   }
   const groupPrefix = issuers.length > 1 ? `${trusted.name ?? ''}:` : '';
   return { ...trusted, groupPrefix, keys: issuerKeys(trusted.issuer, clock, logger) };
+}
+
+function identified({ principal, issuer }: Verified, compact: string): Identified {
+  return { principal, inbound: InboundToken.received(compact, issuer.issuer) };
 }
 
 async function holds({ principal, issuer, keysVersion }: Verified, clock: Clock): Promise<boolean> {

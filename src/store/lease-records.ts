@@ -9,6 +9,27 @@ export function createLeaseRecords(store: Store): LeaseRecords {
   return {
     opened: (lease) => statement(queries.insertInto('leases').values(toRow(lease)), 1),
 
+    known: (id, { reference, endsAt }) =>
+      statement(
+        queries
+          .updateTable('leases')
+          .set({ reference, ends_at: Math.floor(endsAt) })
+          .where('id', '=', id)
+          .where('ended_at', 'is', null),
+        1,
+      ),
+
+    stranded: (id, at) =>
+      statement(
+        queries
+          .updateTable('leases')
+          .set({ stranded_at: at })
+          .where('id', '=', id)
+          .where('ended_at', 'is', null)
+          .where('stranded_at', 'is', null),
+        1,
+      ),
+
     closed: (id, at) =>
       statement(
         queries.updateTable('leases').set({ ended_at: at }).where('id', '=', id).where('ended_at', 'is', null),
@@ -47,6 +68,8 @@ function toRow(lease: LeaseRecord): LeasesTable {
     issued_at: lease.issuedAt,
     expires_at: lease.expiresAt,
     ended_at: null,
+    ends_at: lease.endsAt ?? null,
+    stranded_at: lease.strandedAt ?? null,
     options_hash: lease.optionsHash,
   };
 }
@@ -64,6 +87,8 @@ function fromRow(row: LeasesTable): LeaseRecord {
     invocation: row.invocation,
     issuedAt: row.issued_at,
     expiresAt: row.expires_at,
+    endsAt: row.ends_at ?? undefined,
+    strandedAt: row.stranded_at ?? undefined,
     optionsHash: row.options_hash,
   };
 }

@@ -104,6 +104,13 @@ export const MIGRATIONS: readonly Migration[] = [
       `create index entries_invocation on entries ((body ->> 'invocation'))`,
     ],
   },
+  {
+    id: 8,
+    statements: [
+      `alter table leases add column ends_at {integer}`,
+      `alter table leases add column stranded_at {integer}`,
+    ],
+  },
 ];
 
 /** The newest schema this program knows. */

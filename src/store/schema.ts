@@ -59,6 +59,10 @@ export interface LeasesTable {
   expires_at: number;
   /** Null until the credential is known to be gone. */
   ended_at: number | null;
+  /** When the credential ends by itself; null where it does not, or before that is known. */
+  ends_at: number | null;
+  /** When it was found that nothing can end it, as its backend is declared no more. */
+  stranded_at: number | null;
   /** Which options it was made with, so that a sweep uses the login that fits. */
   options_hash: string;
 }

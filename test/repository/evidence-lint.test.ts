@@ -46,6 +46,10 @@ const FORGERIES: readonly (readonly [string, string])[] = [
   ['src/broker.ts', '<Intent>forged;'],
   ['test/support/double.ts', 'forged as Permit;'],
   ['bench/call.ts', 'forged as Masked;'],
+  ['src/mcp.ts', 'InboundToken.received(compact, issuer);'],
+  ['src/mcp.ts', 'call.inbound.subjectTokenFor(issuer);'],
+  ['tools/http/call.ts', "inbound['subjectTokenFor'](issuer);"],
+  ['src/identity/tokens.ts', 'const { subjectTokenFor } = inbound;'],
 ];
 
 const HONEST: readonly (readonly [string, string])[] = [
@@ -55,6 +59,8 @@ const HONEST: readonly (readonly [string, string])[] = [
   ['src/log/log.ts', 'Intent.recorded(permit, 1);'],
   ['src/credential/leases.ts', 'Lease.issued(facts);'],
   ['src/masking/walk.ts', 'Masked.through(facts);'],
+  ['src/identity/tokens.ts', 'InboundToken.received(compact, issuer);'],
+  ['src/credential/exchange.ts', 'lease.inbound.subjectTokenFor(issuer);'],
   ['test/support/double.ts', 'Principal.verified(facts);'],
   ['src/broker.ts', "import { Masked } from './core/evidence.ts'; export const ok = result instanceof Masked;"],
   ['src/broker.ts', "import type { Permit } from './core/evidence.ts'; export const f = (permit: Permit) => permit;"],

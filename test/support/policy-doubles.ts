@@ -48,7 +48,7 @@ const badgeProvider: CredentialProvider<{ issuer: string }> = {
   kind: 'badge',
   options: z.strictObject({ issuer: z.string().min(3) }),
   reference: ({ id }) => id,
-  issue: (_, __, reference) => Promise.resolve({ badge: reference }),
+  issue: (_, __, reference) => Promise.resolve({ fields: { badge: reference } }),
   revoke: () => Promise.resolve(),
   examine: ({ issuer }, report) => {
     report.error({ path: ['issuer'] }, `examined ${issuer}`);

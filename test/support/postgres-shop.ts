@@ -66,9 +66,9 @@ export async function leaseFrom(
 ): Promise<TestLease> {
   const id = uuidv7(Date.now());
   const expiresAt = Date.now() + ttlMs;
-  const plan = { id, backend: 'shop', expiresAt };
+  const plan = { id, backend: 'shop', expiresAt, inbound: undefined, named: () => Promise.resolve() };
   const role = provider.reference(plan);
-  const credential = await provider.issue(options, plan, role, AbortSignal.timeout(10_000));
+  const { fields: credential } = await provider.issue(options, plan, role, AbortSignal.timeout(10_000));
   const ended = new AbortController();
   const resources = new AsyncDisposableStack();
   const facts = { id, backend: 'shop', provider: provider.kind, credential, expiresAt, ended: ended.signal, resources };

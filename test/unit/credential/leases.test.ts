@@ -404,8 +404,18 @@ describe('the sweep', () => {
     const own = open({ broker: 'broker-gone' });
     await acquire({}, own, backendOf({ name: 'removed' }));
     await leases.sweep();
-    expect(said.join()).toContain('no policy file declares the backend removed');
-    expect(await openRows()).toHaveLength(1);
+    expect(said.join()).toContain('no policy file declares its backend');
+    const once = (await entries()).filter(({ type }) => type === 'lease.stranded');
+    expect(once).toMatchObject([{ lease: (await openRows())[0]?.id, reference: (await roles())[0] }]);
+    said.length = 0;
+    await leases.sweep();
+    expect(said).toEqual([]);
+    expect((await entries()).filter(({ type }) => type === 'lease.stranded')).toEqual(once);
+    // Declared again, it is ended as any other.
+    backend = backendOf({ name: 'removed' });
+    await leases.sweep();
+    expect(await openRows()).toEqual([]);
+    expect(await roles()).toEqual([]);
     await own[Symbol.asyncDispose]();
   });
 

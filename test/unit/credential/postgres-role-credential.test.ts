@@ -260,7 +260,7 @@ test('a role cannot be made where the server is down, and that is told to the op
   });
   const made = shop.provider.issue(
     options,
-    { id: '0', backend: 'shop', expiresAt: Date.now() },
+    { id: '0', backend: 'shop', expiresAt: Date.now(), inbound: undefined, named: () => Promise.resolve() },
     `${shop.prefix}x`,
     AbortSignal.timeout(5_000),
   );

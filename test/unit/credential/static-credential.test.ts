@@ -15,7 +15,13 @@ beforeAll(async () => {
 });
 afterAll(() => shop[Symbol.asyncDispose]());
 
-const plan = { id: 'lease', backend: 'shop', expiresAt: Date.now() + 60_000 };
+const plan = {
+  id: 'lease',
+  backend: 'shop',
+  expiresAt: Date.now() + 60_000,
+  inbound: undefined,
+  named: () => Promise.resolve(),
+};
 const signal = AbortSignal.timeout(10_000);
 
 /** What `check` says of a Postgres backend with this credential. */
@@ -75,7 +81,7 @@ test('a lease of a static login reaches the database, shows no secret, and leave
   );
   try {
     const options = staticProvider.options.parse({ user: `${shop.database.name}_reader`, password: 'open-sesame' });
-    const credential = await staticProvider.issue(options, plan, 'static', signal);
+    const { fields: credential } = await staticProvider.issue(options, plan, 'static', signal);
     expect(inspect(credential, { showHidden: true }) + JSON.stringify([credential, options])).not.toContain('sesame');
     const ended = new AbortController();
     await using resources = new AsyncDisposableStack();
@@ -88,7 +94,7 @@ test('a lease of a static login reaches the database, shows no secret, and leave
       [Symbol.asyncDispose]: async () => undefined,
     });
     expect(structured).toMatchObject({ rows: [{ me: `${shop.database.name}_reader` }] });
-    await staticProvider.revoke(options, 'static');
+    await staticProvider.revoke?.(options, 'static');
   } finally {
     await shop.database.query(`drop role ${shop.database.name}_reader`);
   }
@@ -96,8 +102,8 @@ test('a lease of a static login reaches the database, shows no secret, and leave
 
 test('a token is handed out as a secret; `none` hands out nothing', async () => {
   const options = staticProvider.options.parse({ token: 'abc' });
-  const { token } = await staticProvider.issue(options, plan, 'static', signal);
+  const { token } = (await staticProvider.issue(options, plan, 'static', signal)).fields;
   expect(token).toBeInstanceOf(Secret);
   expect((token as Secret).reveal()).toBe('abc');
-  expect(await noCredential.issue(noCredential.options.parse({}), plan, 'none', signal)).toEqual({});
+  expect(await noCredential.issue(noCredential.options.parse({}), plan, 'none', signal)).toEqual({ fields: {} });
 });
