@@ -21,7 +21,7 @@ export function grantScope(
 ): string {
   const { principal, session, arguments: args } = invocation;
   const { issuer, subject, actor } = principal;
-  const definitions = [tool.definitionHash, tool.backend.definitionHash, ...rules.map((rule) => rule.definitionHash)];
+  const definitions = definitionsOf(tool, rules);
   // An argument that is left out stays left out: it has no pair here.
   const kept = same.flatMap((name): Json[] => (Object.hasOwn(args, name) ? [[name, args[name] ?? null]] : []));
   const text = canonicalJson({ grant: { issuer, subject, actor, session, tool: tool.name, same: kept, definitions } });
@@ -35,7 +35,13 @@ export function grantScope(
  */
 export function callDigest(key: KeyObject, invocation: Invocation, tool: Tool, rules: Definitions): string {
   const { issuer, subject, actor } = invocation.principal;
-  const definitions = [tool.definitionHash, tool.backend.definitionHash, ...rules.map((rule) => rule.definitionHash)];
+  const definitions = definitionsOf(tool, rules);
   const text = canonicalJson({ issuer, subject, actor, tool: tool.name, arguments: invocation.arguments, definitions });
   return createHmac('sha256', key).update(text).digest('hex');
+}
+
+/** With the backend as its references stand: a yes to a call of one database is none to the same call of another. */
+function definitionsOf({ definitionHash, backend }: Tool, rules: Definitions): readonly string[] {
+  const hashes = rules.map((rule) => rule.definitionHash);
+  return [definitionHash, backend.definitionHash, backend.resolvedHash.reveal(), ...hashes];
 }

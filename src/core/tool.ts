@@ -1,6 +1,7 @@
 // A tool as the broker sees it: one declared operation, compiled. Made by src/policy with the help of tools/ and src/masking.
 import type { Intent, Lease, Masked } from './evidence.ts';
 import type { Json, JsonObject, JsonSchema } from './json.ts';
+import type { Secret } from './secret.ts';
 import type { TokenIssuer } from './token-vault.ts';
 
 export interface Tool {
@@ -43,6 +44,11 @@ export interface BackendRef {
   readonly kind: string;
   /** SHA-256 (hex) over its declaration, references unresolved. */
   readonly definitionHash: string;
+  /**
+   * SHA-256 (hex) over its declaration, references resolved: where calls go, and as whom. Passwords can be among that, and
+   * guessed from it, so that it is kept under a key alone; see src/core/digest.ts.
+   */
+  readonly resolvedHash: Secret;
   /** The declared `credential` block, checked by its provider; undefined where the backend needs none. */
   readonly credential: CredentialDeclaration | undefined;
 }

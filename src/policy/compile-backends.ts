@@ -7,6 +7,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { DeclaredMask, MaskCompiler } from '../core/masking.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { Report } from '../core/problem.ts';
+import { Secret } from '../core/secret.ts';
 import type { BackendRef, CredentialDeclaration } from '../core/tool.ts';
 import { readMasks } from './compile-masks.ts';
 import { type Declared, isRecord } from './declared-files.ts';
@@ -74,7 +75,10 @@ export async function compileBackend(
   const hash = definitionHash(declared.raw, ...[...documents].map(([key, { text }]) => ({ [key]: text })));
   return {
     declared,
-    ref: { name, kind: kind.kind, definitionHash: hash, credential: credential.declaration },
+    ref: {
+      ...{ name, kind: kind.kind, definitionHash: hash, credential: credential.declaration },
+      resolvedHash: new Secret(definitionHash(raw)),
+    },
     kind,
     known,
     documents: states,

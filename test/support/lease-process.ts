@@ -1,6 +1,7 @@
 // A broker process that takes leases and does nothing else, for tests that kill it at any moment. Started with `fork`.
 import { permittedIntent } from './permitted-intent.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { Secret } from '../../src/core/secret.ts';
 import type { BackendRef } from '../../src/core/tool.ts';
 import { createLeases } from '../../src/credential/leases.ts';
 import { postgresRoleProvider } from '../../src/credential/postgres-role-credential.ts';
@@ -15,7 +16,7 @@ const log = createLog({ store, broker });
 const provider = postgresRoleProvider(deployment);
 const options = provider.options.parse({ admin: adminUrl, memberOf: ['shop_support'] });
 const credential = { kind: provider.kind, scope: 'invocation', ttlMs: 60_000, options } as const;
-const backend: BackendRef = { name: 'shop', kind: 'postgres', definitionHash: 'definition', credential };
+const backend: BackendRef = { name: 'shop', kind: 'postgres', definitionHash: 'definition', resolvedHash: new Secret('resolved'), credential };
 const leases = createLeases({
   providers: [provider],
   log,

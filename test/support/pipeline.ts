@@ -132,6 +132,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
       name: 'thing',
       kind: 'test',
       definitionHash: 'backend',
+      resolvedHash: new Secret('resolved'),
       credential: { kind: 'test', scope: 'session', ttlMs: 60_000, options: {} },
     },
     definitionHash: 'tool',

@@ -3,6 +3,7 @@ import type { Broker, Call, Reply } from '../../src/core/broker.ts';
 import { refuse } from '../../src/core/errors.ts';
 import { Masked } from '../../src/core/evidence.ts';
 import type { Json, JsonObject } from '../../src/core/json.ts';
+import { Secret } from '../../src/core/secret.ts';
 import type { Tool } from '../../src/core/tool.ts';
 
 export type Answer =
@@ -54,7 +55,7 @@ function toolOf(name: string, tool: ScriptedTool): Tool {
     name,
     title: tool.title,
     description: tool.description,
-    backend: { name: 'test', kind: 'test', definitionHash: '', credential: undefined },
+    backend: { name: 'test', kind: 'test', definitionHash: '', resolvedHash: new Secret(''), credential: undefined },
     definitionHash: '',
     inputSchema: tool.inputSchema ?? { type: 'object' },
     outputSchema: tool.outputSchema,

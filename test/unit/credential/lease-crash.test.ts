@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
+import { Secret } from '../../../src/core/secret.ts';
 import { createLeases } from '../../../src/credential/leases.ts';
 import { createLog } from '../../../src/log/log.ts';
 import { loadKeys } from '../../../src/store/keys.ts';
@@ -53,7 +54,7 @@ test(
       clock: systemClock,
       logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
       broker: 'survivor',
-      backends: () => [{ name: 'shop', kind: 'postgres', definitionHash: 'definition', credential }],
+      backends: () => [{ name: 'shop', kind: 'postgres', definitionHash: 'definition', resolvedHash: new Secret('resolved'), credential }],
     });
     await leases.sweep();
     expect(left).toBeGreaterThan(0);

@@ -9,6 +9,7 @@ import { CredentialError, StoreError } from '../../../src/core/errors.ts';
 import type { Intent } from '../../../src/core/evidence.ts';
 import type { Log } from '../../../src/core/log.ts';
 import type { Store } from '../../../src/core/store.ts';
+import { Secret } from '../../../src/core/secret.ts';
 import type { BackendRef } from '../../../src/core/tool.ts';
 import { createLeases, type RunningLeases } from '../../../src/credential/leases.ts';
 import { createLog } from '../../../src/log/log.ts';
@@ -90,6 +91,7 @@ function backendOf(
     name: more.name ?? 'shop',
     kind: 'postgres',
     definitionHash: more.hash ?? 'definition',
+    resolvedHash: new Secret(more.hash ?? 'resolved'),
     credential: {
       kind: 'postgres-role',
       scope: more.scope ?? 'session',

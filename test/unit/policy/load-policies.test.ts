@@ -1,4 +1,8 @@
+import { createSecretKey } from 'node:crypto';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { callDigest } from '../../../src/core/digest.ts';
+import { principal } from '../../support/pipeline.ts';
 import { PolicyDirectory, SOUND } from '../../support/policy-doubles.ts';
 
 let directory: PolicyDirectory;
@@ -58,6 +62,24 @@ describe('policy files', () => {
     expect((await directory.load()).policies?.tools.get('refund')?.definitionHash).not.toBe(
       one.policies?.tools.get('refund')?.definitionHash,
     );
+  });
+
+  it('bind a call to what stands behind the references of its backend, which nothing prints', async () => {
+    directory.write('shop.yaml', SOUND.replace('https://shop.example', '${env:SHOP_URL}'));
+    const key = createSecretKey(Buffer.alloc(32));
+    const digestAt = async (address: string): Promise<string> => {
+      const { policies } = await directory.load({ env: { SHOP_URL: address } });
+      const tool = policies!.tools.get('refund')!;
+      expect(inspect(tool, { depth: 9 }) + JSON.stringify(tool)).not.toContain(tool.backend.resolvedHash.reveal());
+      return callDigest(key, invocation, tool, policies!.rules);
+    };
+    const invocation = {
+      ...{ id: '1', session: 's', tool: 'refund', arguments: { order: 1, amount: 1 }, arrivedAt: 0 },
+      principal: principal('robot'),
+    };
+    const one = await digestAt('https://one.example');
+    expect(await digestAt('https://one.example')).toBe(one);
+    expect(await digestAt('https://two.example')).not.toBe(one);
   });
 
   it('may be many: names hold across files', async () => {
