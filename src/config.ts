@@ -7,6 +7,7 @@ import { isJsonObject } from './core/json.ts';
 import { ConfigurationError, type Problem, type ProblemPlace, type Report } from './core/problem.ts';
 import { Secret } from './core/secret.ts';
 import { exampleAt, parseAnyway } from './policy/own-keys.ts';
+import { duration } from './policy/quantities.ts';
 import { resolveReferences } from './policy/references.ts';
 import { parseReporting } from './policy/schema-problems.ts';
 import { YamlFile } from './policy/yaml-file.ts';
@@ -49,6 +50,8 @@ export interface Config {
   readonly people: PeopleConfig | undefined;
   /** Ways to people besides the console, the API and the command line. */
   readonly slack?: SlackConfig | undefined;
+  /** How long agents of the 2025 era that are known to wait longer are kept waiting for a person, in milliseconds, by agent. */
+  readonly agentPatienceMs: Readonly<Record<string, number>>;
   /** What a person may open. Who may approve what is the business of rules. */
   readonly roles: Readonly<Record<'approver' | 'auditor' | 'admin', RoleConfig>>;
   /** Origins that browsers may call from, `publicUrl` among them. */
@@ -141,6 +144,8 @@ const slackSchema = z.strictObject({
 
 const approvalsSchema = z.strictObject({
   slack: slackSchema.optional().describe('Tells approvers in Slack, where a rule says `notify: [slack]`.'),
+  patience: z.record(z.string().min(1), duration('10s', '8h')).default({})
+    .describe('How long an agent (`act.sub` of its token, else the OAuth client) can wait for one answer, where its client speaks MCP of 2025 and has another timeout than the usual 60 s: a little less than that timeout.'),
 }).prefault({}); // prettier-ignore
 
 const checkpointsSchema = z.strictObject({
@@ -279,6 +284,7 @@ function assemble(parsed: z.output<typeof configSchema>, directory: string, repo
     masking: parsed.masking,
     people: parsed.people && { ...parsed.people, clientSecret: secretOf(parsed.people.clientSecret) },
     slack,
+    agentPatienceMs: parsed.approvals.patience,
     roles: parsed.roles,
     allowedOrigins: [publicUrl.origin, ...parsed.allowedOrigins.map((text) => new URL(text).origin)],
     allowedHosts: [publicUrl.host, ...parsed.allowedHosts],

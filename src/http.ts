@@ -48,6 +48,8 @@ export interface HttpOptions extends Names {
   metricsText(): string;
   readonly patience?: Patience;
   readonly waits?: Waits | undefined;
+  /** See src/mcp.ts. */
+  readonly agentPatienceMs?: Readonly<Record<string, number>>;
 }
 
 export interface PeopleSide {

@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   keys: async () => (await import('./cli/keys.ts')).keysCommand(),
   store: async () => (await import('./cli/store.ts')).storeCommand(),
   approvals: async () => (await import('./cli/approvals.ts')).approvalsCommand(),
+  grants: async () => (await import('./cli/grants.ts')).grantsCommand(),
   login: async () => (await import('./cli/login.ts')).loginCommand(),
   logout: async () => (await import('./cli/login.ts')).logoutCommand(),
   whoami: async () => (await import('./cli/login.ts')).whoamiCommand(),

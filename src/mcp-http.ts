@@ -14,7 +14,7 @@ import { isJsonObject } from './core/json.ts';
 import { MAX_SESSION_LABEL_CHARS } from './core/limits.ts';
 import type { InboundToken } from './core/inbound-token.ts';
 import type { Principal } from './core/principal.ts';
-import { createMcpServer, serverInfo, takeCall, WAITS, type Caller, type McpOptions } from './mcp.ts';
+import { createMcpServer, heldPatience, serverInfo, takeCall, WAITS, type Caller, type McpOptions } from './mcp.ts';
 import { RunningCalls, type RequestId } from './mcp-cancellation.ts';
 import { plainAnswer, plainCall, type PlainCall } from './mcp-plain-call.ts';
 
@@ -77,7 +77,7 @@ export function createMcpHttp(options: McpOptions): McpHttp {
   }
 
   async function answerPlain(call: PlainCall, sender: Sender, session: string | undefined): Promise<PlainText | Reply> {
-    const patience = call.modern ? { ms: waits.roundMs, comesBack: true } : { ms: waits.holdMs, comesBack: false };
+    const patience = call.modern ? { ms: waits.roundMs, comesBack: true } : heldPatience(options, sender.principal);
     using started = call.modern ? undefined : startLegacy(sender, session, call.id);
     const caller: Caller = {
       ...sender,

@@ -43,6 +43,8 @@ export interface McpOptions {
   readonly version: string;
   /** How long callers may be kept waiting for a person; WAITS where left out. */
   readonly waits?: Waits | undefined;
+  /** In the place of `holdMs`, by agent. */
+  readonly agentPatienceMs?: Readonly<Record<string, number>>;
 }
 
 export interface Waits {
@@ -72,7 +74,7 @@ export function createMcpServer(
   options: McpOptions,
   identify: (context: ServerContext) => Caller | Promise<Caller>,
 ): Server {
-  const { broker, logger, waits = WAITS } = options;
+  const { broker, logger } = options;
   const server = new Server(serverInfo(options.version), {
     capabilities: { tools: {} },
     jsonSchemaValidator: schemaValidator,
@@ -102,7 +104,7 @@ export function createMcpServer(
   server.setRequestHandler('tools/call', (request, context) =>
     told(async () => {
       const caller = await identify(context);
-      const patience = patienceOf(context, waits);
+      const patience = patienceOf(context, options, caller.principal);
       const reply = await takeCall(options, caller, request.params as CallParams, patience);
       caller.onDelivered(() => {
         reply.delivered();
@@ -158,10 +160,19 @@ function sessionLabelOf(meta: JsonObject | undefined): string | undefined {
   return label;
 }
 
+type Waiting = Pick<McpOptions, 'waits' | 'agentPatienceMs'>;
+
+/** Of a client that does not come back: of one that is known to wait longer, longer. */
+export function heldPatience({ waits = WAITS, agentPatienceMs = {} }: Waiting, { actor }: Principal): Patience {
+  const known = Object.hasOwn(agentPatienceMs, actor) ? agentPatienceMs[actor] : undefined;
+  return { ms: known ?? waits.holdMs, comesBack: false };
+}
+
 /** 2026-era clients come back by themselves when they are told that something is still to come; the others wait once. */
-function patienceOf({ mcpReq }: ServerContext, { roundMs, holdMs }: Waits): Patience {
-  if (mcpReq.envelope === undefined) return { ms: holdMs, comesBack: false };
+function patienceOf({ mcpReq }: ServerContext, options: Waiting, principal: Principal): Patience {
+  if (mcpReq.envelope === undefined) return heldPatience(options, principal);
   const state: unknown = mcpReq.requestState();
+  const { roundMs } = options.waits ?? WAITS;
   return { ms: roundMs, comesBack: true, ...(typeof state === 'string' ? { state } : {}) };
 }
 

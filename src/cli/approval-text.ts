@@ -21,7 +21,7 @@ const LOOKS: Record<ApprovalState, (text: string) => string> = {
 export function approvalLine(approval: ListedApproval, now: number): string {
   const { id, state, tool, needs, mayApprove } = approval;
   const open = state === 'pending' || state === 'approved';
-  const wants = open ? `  ${pc.dim(`needs ${printable(needs)}, ${left(approval.expiresAt, now)} left`)}` : '';
+  const wants = open ? `  ${pc.dim(`needs ${printable(needs)}, ${timeLeft(approval.expiresAt, now)} left`)}` : '';
   const yours = state === 'pending' && mayApprove ? `  ${pc.bold('waits for you')}` : '';
   return `${id}  ${LOOKS[state](state.padEnd(9))}  ${printable(tool)}  ${callerOf(approval)}${wants}${yours}\n`;
 }
@@ -36,8 +36,9 @@ export function approvalStory(approval: ShownApproval, now: number): string {
     row('for', callerOf(approval)),
     row('rules', approval.requirements.map(({ rule }) => rule).join(', ')),
     ...(open
-      ? [row('needs', approval.needs), row('until', `${approval.expiresAt} (${left(approval.expiresAt, now)})`)]
+      ? [row('needs', approval.needs), row('until', `${approval.expiresAt} (${timeLeft(approval.expiresAt, now)})`)]
       : []),
+    ...(open && approval.grant !== undefined ? [row('or', grantWords(approval.grant))] : []),
     row('digest', approval.digest),
     row('page', approval.page),
     ...(approval.justification === undefined ? [] : [row('because', approval.justification)]),
@@ -60,6 +61,11 @@ function argumentsOf({ arguments: shown, withheld }: ShownApproval): string[] {
   return [...entries.map(([name, value]) => `  ${printable(name)}: ${printable(JSON.stringify(value))}`), ''];
 }
 
+function grantWords({ atMostMs, uses, same }: NonNullable<ShownApproval['grant']>): string {
+  const unchanged = same.length === 0 ? '' : `, with the same ${same.join(', ')}`;
+  return `for up to ${String(Math.floor(atMostMs / 60_000))}m (--for) and ${String(uses)} calls (--uses)${unchanged}`;
+}
+
 function previewOf({ preview }: ShownApproval): string[] {
   if (preview === undefined) return [];
   const { lines = [], plan, withheld } = preview;
@@ -74,7 +80,7 @@ function deliveryWords({ part, state, attempts, nextAttemptAt, error }: ShownApp
   return `${part} ${state.replace('_', ' ')}${tried}${error === undefined ? '' : `: ${error}`}`;
 }
 
-function callerOf({ principal: { subject, actor } }: ListedApproval): string {
+export function callerOf({ principal: { subject, actor } }: Pick<ListedApproval, 'principal'>): string {
   return printable(subject === actor ? subject : `${subject} via ${actor}`);
 }
 
@@ -83,7 +89,7 @@ function row(name: string, value: string): string {
 }
 
 /** `50 s`, `14 min`, `3 h`. */
-function left(until: string, now: number): string {
+export function timeLeft(until: string, now: number): string {
   const s = Math.max(0, Math.round((Date.parse(until) - now) / 1000));
   if (s < 60) return `${s} s`;
   return s < 3_600 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3_600)} h`;

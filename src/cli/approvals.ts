@@ -1,17 +1,23 @@
 // `sallyport approvals`: what waits for a person, in a terminal, over the API of a running broker.
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { APPROVAL_STATES } from '../core/approval.ts';
+import type { GivenAccess } from '../core/grants.ts';
+import { duration } from '../policy/quantities.ts';
 import { wholeNumber } from './log-list.ts';
 import { approvalLine, approvalStory, type ListedApproval, type ShownApproval } from './approval-text.ts';
-import { callApi, type ApiAnswer } from './people-api.ts';
+import { printAnswer } from './people-answer.ts';
+import { callApi } from './people-api.ts';
 import { withBroker, type PeopleOptions } from './people-broker.ts';
-import { EXIT } from './terminal.ts';
+import { UsageError } from './terminal.ts';
 
 interface Options extends PeopleOptions {
   readonly json?: true;
   readonly reason?: string;
   readonly state?: string;
   readonly limit?: number;
+  /** Milliseconds. */
+  readonly for?: number;
+  readonly uses?: number;
 }
 
 export function approvalsCommand(): Command {
@@ -20,7 +26,7 @@ export function approvalsCommand(): Command {
     .description('Shows the calls that wait for a person, and takes your word. Sign in first: sallyport login.')
     .addCommand(listCommand())
     .addCommand(showCommand())
-    .addCommand(verdictCommand('approve', 'lets the call run, once'))
+    .addCommand(approveCommand())
     .addCommand(verdictCommand('deny', 'stops the call; the agent is told your reason'));
 }
 
@@ -35,7 +41,7 @@ function listCommand(): Command {
         limit: String(options.limit),
         ...(options.state && { state: options.state }),
       });
-      await told(options, await callApi(options, `/approvals?${query.toString()}`), (value) => {
+      printAnswer(options, await callApi(options, `/approvals?${query.toString()}`), (value) => {
         const { approvals } = value as { approvals: readonly ListedApproval[] };
         if (approvals.length === 0) process.stderr.write('Nothing that you may open.\n');
         return approvals.map((approval) => approvalLine(approval, Date.now())).join('');
@@ -49,8 +55,14 @@ function showCommand(): Command {
     .argument('<id>', 'of the approval')
     .option('--json', 'as JSON')
     .action(async (id: string, options: Options) => {
-      await told(options, await callApi(options, `/approvals/${encodeURIComponent(id)}`), story);
+      printAnswer(options, await callApi(options, `/approvals/${encodeURIComponent(id)}`), story);
     });
+}
+
+function approveCommand(): Command {
+  return verdictCommand('approve', 'lets the call run, once')
+    .option('--for <duration>', 'gives access for a while instead, such as 30m, where the rule allows it', timeSpan)
+    .option('--uses <number>', 'for so many calls, this one included; goes with --for', wholeNumber);
 }
 
 function verdictCommand(verdict: 'approve' | 'deny', description: string): Command {
@@ -61,22 +73,24 @@ function verdictCommand(verdict: 'approve' | 'deny', description: string): Comma
     .option('--json', 'as JSON')
     .action(async (id: string, options: Options) => {
       const { reason } = options;
-      const said = { verdict, ...(reason === undefined ? {} : { reason }) };
-      await told(options, await callApi(options, `/approvals/${encodeURIComponent(id)}/reviews`, said), story);
+      const grant = accessIn(options);
+      const said = { verdict, ...(reason === undefined ? {} : { reason }), ...(grant && { grant }) };
+      printAnswer(options, await callApi(options, `/approvals/${encodeURIComponent(id)}/reviews`, said), story);
     });
+}
+
+function accessIn({ for: forMs, uses }: Options): GivenAccess | undefined {
+  if (forMs === undefined && uses === undefined) return undefined;
+  if (forMs !== undefined && uses !== undefined) return { forMs, uses };
+  throw new UsageError('access for a while needs --for and --uses', 'What may be given at most: approvals show <id>');
+}
+
+function timeSpan(text: string): number {
+  const parsed = duration('1s', '8h').safeParse(text);
+  if (!parsed.success) throw new InvalidArgumentError('Expected a duration up to 8h, such as 30m.');
+  return parsed.data;
 }
 
 function story(value: unknown): string {
   return approvalStory(value as ShownApproval, Date.now());
-}
-
-/** A problem is the answer no: it goes to stderr, in words or as JSON. */
-async function told({ json }: Options, answer: ApiAnswer, inWords: (value: unknown) => string): Promise<void> {
-  if ('problem' in answer) {
-    const { title, detail } = answer.problem;
-    process.stderr.write(json ? `${JSON.stringify(answer.problem)}\n` : `${title}\n${detail}\n`);
-    process.exitCode = EXIT.no;
-    return;
-  }
-  process.stdout.write(json ? `${JSON.stringify(answer.value, null, 2)}\n` : inWords(answer.value));
 }

@@ -7,6 +7,7 @@ import { byPlace, type Problem } from '../core/problem.ts';
 import { loadPolicies } from '../policy/load-policies.ts';
 import { implementations } from './compose.ts';
 import { configFile, policiesBeside, throwawayKeys } from './policy-place.ts';
+import { knownFrom } from './policy-surroundings.ts';
 import { EXIT, problemLine } from './terminal.ts';
 
 /** What all backends together get to answer. */
@@ -46,13 +47,16 @@ async function check(given: string | undefined, { config: file, connect, json }:
   const { config, problems: configProblems } =
     configured === undefined ? { problems: [] } : readConfig({ file: configured, env: process.env }, unset);
   const directory = given ?? policiesBeside(config);
+  const { issuers, ...others } = config === undefined ? {} : knownFrom(config);
+  // Where references are unset, examples stand in the places of issuers.
+  const known = { ...others, ...(issuers && configProblems.length === 0 && { issuers }) };
   await using parts = implementations(throwawayKeys());
   const { kinds, providers, masks } = parts;
   const loaded = await loadPolicies(directory, {
     ...{ kinds, providers, masks },
     env: process.env,
     unset,
-    ...(config && configProblems.length === 0 && { issuers: config.issuers }),
+    ...known,
   });
   // What has errors cannot be asked about.
   const examined = connect && loaded.policies !== undefined;

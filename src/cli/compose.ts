@@ -54,6 +54,7 @@ import { openPeopleSide } from './compose-people.ts';
 import { openRequests } from './compose-requests.ts';
 import { openSlack } from './compose-slack.ts';
 import { startRewrapping } from './compose-upkeep.ts';
+import { knownFrom } from './policy-surroundings.ts';
 import { version } from './version.ts';
 
 /** What references in policy files are resolved from. */
@@ -90,7 +91,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   const known = opening.use(implementations(keys));
   const policies = opening.use(
     await openPolicySource(config.policiesDirectory, {
-      load: { ...known, env, issuers: config.issuers, channels: config.slack === undefined ? [] : ['slack'] },
+      load: { ...known, env, ...knownFrom(config) },
       async onLoaded(set) {
         const counts = { tools: set.tools.size, rules: set.rules.length };
         await log.append([{ body: { type: 'policy.loaded', policy: set.version, ...counts } }]);

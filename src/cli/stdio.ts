@@ -38,6 +38,7 @@ async function stdio({ config: file, ...overrides }: { config: string } & Config
     broker,
     logger,
     version,
+    agentPatienceMs: config.agentPatienceMs,
     identify: identifier(token, authenticator, logger),
     input: process.stdin,
     output: process.stdout,

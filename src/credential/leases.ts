@@ -64,7 +64,13 @@ export function createLeases(options: LeasesOptions): RunningLeases {
       throw new CredentialError('credential_unavailable', "the caller's token, or the grant of the call, has expired");
     }
     const shared = declaration.scope === 'session';
-    const key = JSON.stringify([principal.key, session, backend.name, backend.resolvedHash.reveal(), grant?.id ?? null]);
+    const key = JSON.stringify([
+      principal.key,
+      session,
+      backend.name,
+      backend.resolvedHash.reveal(),
+      grant?.id ?? null,
+    ]);
     const running = shared ? current.get(key) : undefined;
     if (running?.isOpen === true && !isWorn(running, now, expiresAt)) return running;
     makeRoom(principal.key);

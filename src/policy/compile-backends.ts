@@ -77,7 +77,8 @@ export async function compileBackend(
     declared,
     ref: {
       ...{ name, kind: kind.kind, definitionHash: hash, credential: credential.declaration },
-      resolvedHash: new Secret(definitionHash(raw)),
+      // With a reference that has no value, no call is made.
+      resolvedHash: new Secret(unresolved.length > 0 ? '' : definitionHash(raw)),
     },
     kind,
     known,

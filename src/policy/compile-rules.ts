@@ -29,6 +29,8 @@ export interface Surroundings {
   readonly incomplete: boolean;
   /** Those that are set up; undefined where the configuration is not at hand. */
   readonly channels: readonly Channel[] | undefined;
+  /** Whether people can sign in; undefined where the configuration is not at hand. */
+  readonly people: boolean | undefined;
 }
 
 export interface CompiledRule {
@@ -53,6 +55,13 @@ export function compileRule(declared: Declared, surroundings: Surroundings): Com
   checkIssuers(declaration, surroundings.issuers, report);
   checkApproval(declaration, report);
   checkNotify(declaration, surroundings.channels, report);
+  if (declaration.approval !== undefined && surroundings.people === false) {
+    report.warning(
+      { path: ['approval'], atKey: true },
+      'nobody can sign in to approve this: such calls wait until they expire',
+      'say how people sign in under `people` in sallyport.yaml',
+    );
+  }
   checkGrant(declaration, spokenOf, report);
   if (declaration.approval?.justification !== undefined) checkJustification(spokenOf, report);
   if (declaration.effect === 'allow' && declaration.message !== undefined) {
@@ -176,7 +185,7 @@ function toolsOf(written: unknown, { named, incomplete }: Surroundings, report: 
 }
 
 function checkIssuers(
-  { effect, principals }: RuleDeclaration,
+  { effect, principals, approval }: RuleDeclaration,
   issuers: readonly NamedIssuer[] | undefined,
   report: Report,
 ): void {
@@ -200,14 +209,17 @@ function checkIssuers(
       );
     }
   }
-  for (const [index, group] of (principals?.groups ?? []).entries()) {
+  const groups = [
+    ...(principals?.groups ?? []).map((group, index) => ({ group, path: ['principals', 'groups', index] })),
+    ...(approval?.approvers.groups ?? []).map((group, index) => ({
+      group,
+      path: ['approval', 'approvers', 'groups', index],
+    })),
+  ];
+  for (const { group, path } of groups) {
     const [issuer = '', bare] = group.split(/:(.*)/s);
     if (bare !== undefined && names.includes(issuer)) continue;
     const hint = `write ${names.map((name) => `${name}:${bare ?? group}`).join(' or ')}`;
-    report.error(
-      { path: ['principals', 'groups', index] },
-      'with more than one issuer, a group must say whose it is',
-      hint,
-    );
+    report.error({ path }, 'with more than one issuer, a group must say whose it is', hint);
   }
 }

@@ -23,6 +23,8 @@ export interface LoadOptions extends Implementations {
   readonly issuers?: readonly NamedIssuer[];
   /** Those of the configuration; left out, rules may name any. */
   readonly channels?: readonly Channel[];
+  /** Whether the configuration lets people sign in; left out, it is taken for granted. */
+  readonly people?: boolean;
   /** What a reference is whose variable or file is not there: for `serve` an error, for a check elsewhere a warning. */
   readonly unset?: 'error' | 'warning';
 }
@@ -56,6 +58,7 @@ export async function loadPolicies(directory: string, options: LoadOptions): Pro
     tools: checkable,
     issuers: options.issuers,
     channels: options.channels,
+    people: options.people,
     incomplete: files.incomplete,
   };
   const rules = files.rules.flatMap((declared) => compileRule(declared, surroundings) ?? []);

@@ -57,6 +57,21 @@ rules:
     when: args.status == "paid" && args.customer_id + 1.0 > 3.0
 `;
 
+const ASKS = `version: 1
+backends:
+  shop:
+    kind: postgres
+    url: postgres://db.example.com/shop
+    credential: { kind: postgres-role, admin: "postgres://a:b@db.example.com/shop", memberOf: [support] }
+tools:
+  find_customer: { backend: shop, sql: select 1 }
+rules:
+  - id: ask
+    effect: require_approval
+    tools: [find_customer]
+    approval: { approvers: { groups: [finance] }, notify: [slack] }
+`;
+
 describe('check', () => {
   it('reports every mistake at its place, and exits 2', () => {
     writeFileSync(join(directory, 'shop.yaml'), SEVEN);
@@ -97,6 +112,16 @@ describe('check', () => {
     const answer = JSON.parse(out) as { errors: number; problems: { file: string; line: number; column: number }[] };
     expect(answer.errors).toBe(9);
     expect(answer.problems[0]).toMatchObject({ file: 'shop.yaml', line: 9, column: 14, severity: 'error' });
+    expect(code).toBe(2);
+  });
+
+  it('holds rules that ask for people against sallyport.yaml: whether they can sign in, and be told', () => {
+    writeFileSync(join(directory, 'shop.yaml'), ASKS);
+    expect(sallyport(['check', '.'], { cwd: directory }).out).not.toMatch(/sign in|slack/);
+    writeFileSync(join(directory, 'sallyport.yaml'), 'issuers: [{ issuer: https://id.example }]\npolicies: .\n');
+    const { out, code } = sallyport(['check', '.'], { cwd: directory });
+    expect(out).toMatch(/shop.yaml:\d+:\d+: warning: nobody can sign in to approve this/);
+    expect(out).toMatch(/shop.yaml:\d+:\d+: error: nobody can be told by slack/);
     expect(code).toBe(2);
   });
 

@@ -124,6 +124,33 @@ describe('a person in a terminal', () => {
     expect((await reply).result.content[0]?.text).toContain('Finn declined this call and said: not ours');
   }, 60_000);
 
+  it('gives access for a while where the rule allows it, lists it, and takes it back', async () => {
+    const file = join(broker.policiesDirectory, 'rules.yaml');
+    const plain = readFileSync(file, 'utf8');
+    const grant = 'reason: required }\n    grant: { atMost: 30m, uses: 3 }';
+    writeFileSync(file, plain.replace('reason: required }', grant));
+    await broker.open.reloadPolicies();
+    const { id, reply } = await refunds.ask();
+    expect((await run(['approvals', 'show', id])).stdout).toContain('for up to 30m (--for) and 3 calls (--uses)');
+    const give = (...more: string[]) => run(['approvals', 'approve', id, '--reason', 'a series', ...more]);
+    expect(await give('--for', '30m')).toMatchObject({ code: 2, stderr: expect.stringContaining('--uses') as string });
+    expect((await give('--for', 'soon', '--uses', '2')).code).toBe(2);
+    expect((await give('--for', '2h', '--uses', '2')).code).toBe(1);
+    expect((await give('--for', '10m', '--uses', '2')).code).toBe(0);
+    expect((await reply).result.structuredContent).toMatchObject({ rowCount: 1 });
+
+    const listed = await run(['grants', 'list']);
+    expect(listed.stdout).toMatch(/^\S+ {2}refund_order {2}\S+ {2}1 of 2 calls left, 9 min left\n$/);
+    const [granted = ''] = listed.stdout.split(' ');
+    expect(await run(['grants', 'revoke', granted])).toMatchObject({ code: 0, stdout: 'Revoked.\n' });
+    expect((await run(['grants', 'revoke', granted])).code).toBe(1);
+    expect((await run(['grants', 'list'])).stdout).toBe('');
+    const all = JSON.parse((await run(['grants', 'list', '--all', '--json'])).stdout) as { grants: unknown[] };
+    expect(all.grants).toMatchObject([{ id: granted, usesLeft: 1 }]);
+    writeFileSync(file, plain);
+    await broker.open.reloadPolicies();
+  }, 60_000);
+
   it('stays signed in when the token expires, by a new one', async () => {
     const file = join(home, 'login.json');
     const kept = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;

@@ -9,6 +9,7 @@ import type { InboundToken } from '../../src/core/inbound-token.ts';
 import type { LeaseRecord } from '../../src/core/lease-records.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { Principal } from '../../src/core/principal.ts';
+import { Secret } from '../../src/core/secret.ts';
 import type { BackendRef } from '../../src/core/tool.ts';
 import { createLeases, type RunningLeases } from '../../src/credential/leases.ts';
 import { createLog } from '../../src/log/log.ts';
@@ -66,7 +67,13 @@ export async function openLeaseBench(provider: CredentialProvider, given: BenchO
   const say = (fields: object, message: string): void => void said.push(JSON.stringify({ ...fields, message }));
   const { options, ttlMs = 60_000, scope = 'session' } = given;
   const credential = { kind: provider.kind, scope, ttlMs, options };
-  const backend: BackendRef = { name: 'thing', kind: 'test', definitionHash: 'definition', credential };
+  const backend: BackendRef = {
+    name: 'thing',
+    kind: 'test',
+    definitionHash: 'definition',
+    resolvedHash: new Secret(''),
+    credential,
+  };
   const robot = principalOf('robot');
   const others: RunningLeases[] = [];
   const openLeases = (broker: string): RunningLeases =>

@@ -16,7 +16,13 @@ const log = createLog({ store, broker });
 const provider = postgresRoleProvider(deployment);
 const options = provider.options.parse({ admin: adminUrl, memberOf: ['shop_support'] });
 const credential = { kind: provider.kind, scope: 'invocation', ttlMs: 60_000, options } as const;
-const backend: BackendRef = { name: 'shop', kind: 'postgres', definitionHash: 'definition', resolvedHash: new Secret('resolved'), credential };
+const backend: BackendRef = {
+  name: 'shop',
+  kind: 'postgres',
+  definitionHash: 'definition',
+  resolvedHash: new Secret('resolved'),
+  credential,
+};
 const leases = createLeases({
   providers: [provider],
   log,

@@ -51,6 +51,7 @@ describe('a configuration', () => {
       ],
       checkpoints: { stdout: false },
       masking: { secondOpinion: 0.05 },
+      agentPatienceMs: {},
       roles: {
         approver: { groups: [], people: [] },
         auditor: { groups: [], people: [] },

@@ -54,7 +54,15 @@ test(
       clock: systemClock,
       logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
       broker: 'survivor',
-      backends: () => [{ name: 'shop', kind: 'postgres', definitionHash: 'definition', resolvedHash: new Secret('resolved'), credential }],
+      backends: () => [
+        {
+          name: 'shop',
+          kind: 'postgres',
+          definitionHash: 'definition',
+          resolvedHash: new Secret('resolved'),
+          credential,
+        },
+      ],
     });
     await leases.sweep();
     expect(left).toBeGreaterThan(0);

@@ -57,6 +57,23 @@ const cancellation = (requestId: unknown) =>
 const text = (words: unknown) => ({ result: { content: [{ type: 'text', text: words }] } });
 
 describe('an answer', () => {
+  it('is waited for as long as the agent is known to wait, where its client does not come back', async () => {
+    for (const [agentPatienceMs, ms] of [
+      [{ agent: 300_000 }, 300_000],
+      [{ another: 300_000 }, 55_000],
+    ] as const) {
+      await using held = await withGate({ agentPatienceMs });
+      const headers = { ...MCP_HEADERS, authorization: 'Bearer token-of-ada' };
+      await send(held.edge.url, { headers, body: legacyCall(1, 'fast') });
+      const modern = modernCall(2, 'fast');
+      await send(held.edge.url, { ...modern, headers: { ...modern.headers, ...headers } });
+      expect(held.broker.calls.map(({ patience }) => patience)).toEqual([
+        { ms, comesBack: false },
+        { ms: 50_000, comesBack: true },
+      ]);
+    }
+  });
+
   it('that comes soon is plain JSON, in both eras', async () => {
     await using test = await withGate();
     for (const request of [{ body: legacyCall(1, 'fast') }, modernCall(2, 'fast')]) {

@@ -40,6 +40,33 @@ describe('`justification: required`', () => {
   });
 });
 
+describe('`approval`', () => {
+  test('is warned about where nobody can sign in, and not where that is not known', async () => {
+    using directory = new PolicyDirectory();
+    directory.write('shop.yaml', SOUND + ask(''));
+    const words = async (people?: boolean): Promise<string[]> =>
+      (await directory.load(people === undefined ? {} : { people })).problems.map(({ message }) => message);
+    const warning = 'nobody can sign in to approve this: such calls wait until they expire';
+    expect(await words(false)).toContain(warning);
+    expect(await words(true)).not.toContain(warning);
+    expect(await words()).not.toContain(warning);
+  });
+
+  test('names groups of which issuer, where there are several', async () => {
+    using directory = new PolicyDirectory();
+    directory.write('shop.yaml', SOUND + ask(''));
+    const issuers = [
+      { name: 'okta', issuer: 'https://a.example' },
+      { name: 'entra', issuer: 'https://b.example' },
+    ];
+    const hints = async (): Promise<unknown[]> => (await directory.load({ issuers })).problems.map(({ hint }) => hint);
+    const asked = 'write okta:finance or entra:finance';
+    expect(await hints()).toContain(asked);
+    directory.write('shop.yaml', SOUND + ask('').replace('finance', 'okta:finance'));
+    expect(await hints()).not.toContain(asked);
+  });
+});
+
 describe('`notify`', () => {
   test('names a channel that is set up, and is a problem where it is not', async () => {
     using directory = new PolicyDirectory();
