@@ -94,6 +94,7 @@ export function createBroker(ports: Ports): RunningBroker {
 
     // 2. Bound and parse.
     if (tool === undefined) return record.refused(refuse('unknown_tool'));
+    if (tool.available?.() === false) return record.refused(refuse('tool_changed'));
     const misfits = tool.validate(call.arguments);
     if (misfits.length > 0) return record.refused(refuse('invalid_arguments', { words: misfitWords(misfits) }));
     watch.lap('parse');

@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   stdio: async () => (await import('./cli/stdio.ts')).stdioCommand(),
   check: async () => (await import('./cli/check.ts')).checkCommand(),
   explain: async () => (await import('./cli/explain.ts')).explainCommand(),
+  pin: async () => (await import('./cli/pin.ts')).pinCommand(),
   mask: async () => (await import('./cli/mask.ts')).maskCommand(),
   keys: async () => (await import('./cli/keys.ts')).keysCommand(),
   store: async () => (await import('./cli/store.ts')).storeCommand(),

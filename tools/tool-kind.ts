@@ -21,6 +21,14 @@ export interface ToolKind<Backend = unknown, Declaration = unknown> {
   compile(declared: DeclaredTool<Backend, Declaration>, report: Report): readonly CompiledTool[];
   /** Asks the real backend about a declaration that compiled (`check --connect`). Reports every problem; throws only for faults of its own. */
   examine(examined: ExaminedBackend<Backend, Declaration>, signal: AbortSignal): Promise<void>;
+  /** Tells of tools that are at the backend no longer what was accepted here, each change once. Left out: that cannot be. */
+  watch?(listener: (change: BackendChange) => void): Disposable;
+}
+
+export interface BackendChange {
+  readonly backend: string;
+  /** By the backend's own names. */
+  readonly tools: readonly { readonly name: string; readonly change: 'changed' | 'added' | 'removed' | 'shadowing' }[];
 }
 
 export interface NamedDocument {
@@ -73,6 +81,8 @@ export interface CompiledTool {
   readonly inputSchema: JsonSchema;
   /** Of the structured content before masks, where the kind knows it. */
   readonly outputSchema?: JsonSchema;
+  /** False while it must not be called: it is hidden then, and a call is refused. Left out: always true. */
+  available?(): boolean;
   /** Runs it. Throws BackendError. Stops when `signal` is aborted. */
   call(call: ToolCall): Promise<ToolAnswer>;
   /**

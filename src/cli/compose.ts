@@ -6,8 +6,9 @@ import { createApprovals } from '../approval/approvals.ts';
 import { createBroker, type RunningBroker } from '../broker.ts';
 import type { Config } from '../config.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
+import type { EntryBody } from '../core/entry.ts';
 import type { Keys } from '../core/keys.ts';
-import { APPROVAL_EXPIRY_INTERVAL_MS, TOKEN_SWEEP_INTERVAL_MS } from '../core/limits.ts';
+import { APPROVAL_EXPIRY_INTERVAL_MS, MAX_CHANGES_IN_ENTRY, TOKEN_SWEEP_INTERVAL_MS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
 import { Metrics } from '../core/metrics.ts';
 import type { PeopleSide } from '../http.ts';
@@ -49,7 +50,8 @@ import { createRepeatedCalls } from '../store/repeated-calls.ts';
 import { createSessions } from '../store/sessions.ts';
 import { createTokenVault, expiredTokens } from '../store/token-records.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
-import { TOOL_KINDS } from '../../tools/kinds.ts';
+import { toolKinds } from '../../tools/kinds.ts';
+import type { BackendChange } from '../../tools/tool-kind.ts';
 import { openPeopleSide } from './compose-people.ts';
 import { openRequests } from './compose-requests.ts';
 import { openSlack } from './compose-slack.ts';
@@ -104,6 +106,14 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
       },
     }),
   );
+
+  const changed = (change: BackendChange): void => {
+    logger.warn(change, 'tools of a backend are not what was accepted; they are hidden');
+    log.append([{ body: changedEntry(change) }]).catch((error: unknown) => {
+      logger.error({ err: error, backend: change.backend }, 'a change of tools could not be written down');
+    });
+  };
+  for (const kind of known.kinds) opening.use(kind.watch?.(changed));
 
   const records = createLeaseRecords(store);
   const backends = (): Iterable<BackendRef> => backendsOf(policies.current());
@@ -233,7 +243,7 @@ async function signCheckpoints(
 export function implementations(keys: Pick<Keys, 'digest' | 'hashMask'>): Implementations & AsyncDisposable {
   const postgresRole = postgresRoleProvider(deploymentName(keys));
   return {
-    kinds: TOOL_KINDS,
+    kinds: toolKinds(),
     providers: [postgresRole, oauthClientCredentials(), oauthTokenExchange(), staticProvider, noCredential],
     masks: maskCompiler({ hashKey: keys.hashMask.export() }),
     [Symbol.asyncDispose]: () => postgresRole[Symbol.asyncDispose](),
@@ -243,6 +253,17 @@ export function implementations(keys: Pick<Keys, 'digest' | 'hashMask'>): Implem
 /** The same for all brokers that share keys, and for no others: what is made at backends carries it in its name. */
 function deploymentName(keys: Pick<Keys, 'digest'>): string {
   return createHmac('sha256', keys.digest).update('deployment').digest('hex').slice(0, 10);
+}
+
+/** An upstream that renames a thousand tools makes one entry, of a length that can be read. */
+function changedEntry({ backend, tools }: BackendChange): EntryBody {
+  const more = tools.length - MAX_CHANGES_IN_ENTRY;
+  return {
+    type: 'upstream.changed',
+    backend,
+    tools: tools.slice(0, MAX_CHANGES_IN_ENTRY),
+    ...(more > 0 ? { more } : {}),
+  };
 }
 
 function backendsOf(policies: PolicySet): Iterable<BackendRef> {

@@ -154,6 +154,17 @@ export type EntryBody =
     }
   | { readonly type: 'policy.loaded'; readonly policy: string; readonly tools: number; readonly rules: number }
   | { readonly type: 'policy.refused'; readonly policy?: string; readonly problems: readonly string[] }
+  /** Tools of a backend are there no longer what was accepted here: they are hidden, and calls of them refused. */
+  | {
+      readonly type: 'upstream.changed';
+      readonly backend: string;
+      /** By the backend's own names; those beyond the first hundred are counted. */
+      readonly tools: readonly {
+        readonly name: string;
+        readonly change: 'changed' | 'added' | 'removed' | 'shadowing';
+      }[];
+      readonly more?: number;
+    }
   | {
       readonly type: 'payload.erased';
       /** Numbers of the entries whose payloads are gone. */

@@ -12,6 +12,13 @@ export interface RefusalKind {
 
 export const REFUSALS = {
   unknown_tool: { level: 'warn', retryable: false, words: 'There is no such tool.' },
+  tool_changed: {
+    level: 'warn',
+    retryable: false,
+    words:
+      'This tool is not what was reviewed any more, so it cannot be used until an operator has looked at the change. ' +
+      'The call was not made.',
+  },
   invalid_arguments: { level: 'info', retryable: false, words: 'The arguments do not fit the tool.' },
   denied: { level: 'info', retryable: false, words: 'This call is not allowed. Making it again will not change that.' },
   token_expired: {

@@ -109,3 +109,5 @@ export const CALLBACK_AGE_S = 300;
 export const CALLBACK_PATIENCE_MS = 2_000;
 /** A document that a backend names, such as an OpenAPI description: the largest public ones have 12 MiB. */
 export const MAX_DOCUMENT_BYTES = 32 * 1_048_576;
+/** Tools that one entry about a changed backend names. */
+export const MAX_CHANGES_IN_ENTRY = 100;

@@ -27,6 +27,8 @@ export interface Tool {
   readonly mask: Mask;
   /** Arguments wherever they are shown. Always defined for objects that passed `validate`. */
   maskArguments(args: JsonObject): JsonObject;
+  /** False while it must not be called: what it is at its backend is not what was accepted here. Left out: always true. */
+  available?(): boolean;
   /** Runs the operation. Throws BackendError, and nothing else on purpose. */
   call(call: ToolCall): Promise<ToolAnswer>;
   /** What approvers are to see of a call before it is made: takes the same arguments, and changes nothing. No agent can call it. */
@@ -72,6 +74,15 @@ export interface ToolCall {
   readonly deadline: number;
   /** Aborted on cancellation, on the deadline and when the lease ends. */
   readonly signal: AbortSignal;
+  /** Tells how far the call has come; left out where the caller does not ask. What it says is masked before it leaves. */
+  readonly progress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface Progress {
+  readonly progress: number;
+  readonly total?: number | undefined;
+  /** Raw, as the backend says it. */
+  readonly message?: string | undefined;
 }
 
 /** What a backend answered, raw: it goes to `mask` and nowhere else. */

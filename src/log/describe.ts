@@ -30,6 +30,7 @@ export function gistOf(body: JsonObject): string {
     body['truncated'] === true ? 'truncated' : '',
     named('same run as', body['joined']),
     body['type'] === 'policy.loaded' ? `${count(body['tools'], 'tool')}, ${count(body['rules'], 'rule')}` : '',
+    body['type'] === 'upstream.changed' ? changesOf(body) : '',
     Array.isArray(body['problems']) ? count(body['problems'].length, 'problem') : '',
     body['type'] === 'auth.failures' ? count(body['count'], 'failure') : '',
     body['type'] === 'key.rewrapped'
@@ -48,6 +49,13 @@ function reviewOf({ verdict, person, state }: JsonObject): string {
 
 function previewOf({ type, preview }: JsonObject): string {
   return named(type === 'intent' ? 'a look ahead for approval' : 'with preview', preview);
+}
+
+function changesOf({ backend, tools, more }: JsonObject): string {
+  const listed = (Array.isArray(tools) ? (tools as readonly Json[]) : []).flatMap((tool) =>
+    isJsonObject(tool) ? [`${word(tool['name'])} ${word(tool['change'])}`] : [],
+  );
+  return `${word(backend)}: ${listed.join(', ')}${typeof more === 'number' ? ` and ${String(more)} more` : ''}`;
 }
 
 function decisionOf(decision: Json | undefined): string {

@@ -44,6 +44,7 @@ const decision = closed({
   reason: oneOf('rule_matched', 'rule_failed_closed', 'no_rule_matched'),
   rules: texts,
 });
+const upstreamTool = closed({ name: text, change: oneOf('changed', 'added', 'removed', 'shadowing') });
 const ofInvocation = { invocation: text, session: text, principal, tool: text, policy: text };
 const ofApproval = { approval: text, principal, session: text, tool: text, backend: text, policy: text };
 const ofLease = { lease: text, backend: text, reference: text, session: text, principal, reason: text };
@@ -109,6 +110,10 @@ const BODIES: { readonly [Each in Type]: Described<BodyOf<Each>> } = {
   },
   'policy.loaded': { always: { policy: text, tools: whole, rules: whole }, maybe: {} },
   'policy.refused': { always: { problems: texts }, maybe: { policy: text } },
+  'upstream.changed': {
+    always: { backend: text, tools: { type: 'array', items: upstreamTool } },
+    maybe: { more: whole },
+  },
   'payload.erased': { always: { entries: { type: 'array', items: whole }, reason: text }, maybe: { person } },
   'key.rewrapped': {
     always: { purpose: oneOf('payload', 'token-sealing'), key: text, count: whole },

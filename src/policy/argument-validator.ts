@@ -1,24 +1,15 @@
 // Holds arguments against a tool's schema, and says what is wrong in words that hold none of their values.
-import { RE2JS } from '@bufbuild/re2';
 import type { AnySchemaObject, DefinedError, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { JsonObject, JsonSchema } from '../core/json.ts';
+import { linearRegExp } from '../core/linear-reg-exp.ts';
 import { classOfToken, tokenArguments } from '../core/value-token.ts';
 
 /** One mistake is often the cause of several texts; more than these help nobody. */
 const MAX_TEXTS = 10;
 /** Names of unknown arguments come from the agent. */
 const MAX_NAME_CHARACTERS = 64;
-
-/** Argument patterns run on RE2, in linear time: with RegExp one argument could hold the whole broker. */
-const linearRegExp = Object.assign(
-  (pattern: string) => {
-    const compiled = RE2JS.compile(pattern);
-    return { test: (text: string) => compiled.test(text), toString: () => `re2:${pattern}` };
-  },
-  { code: 'linearRegExp' },
-);
 
 export type Validate = (args: JsonObject) => readonly string[];
 

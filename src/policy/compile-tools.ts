@@ -117,6 +117,7 @@ function assemble(
     ...(resolved === compiled.inputSchema ? {} : { validateResolved: validator(resolved) }),
     mask: masking.mask,
     maskArguments: masking.maskArguments,
+    ...(compiled.available && { available: () => compiled.available?.() !== false }),
     call: backend.sound ? (call) => compiled.call(call) : refuseCall,
   };
   return Object.freeze<Tool>({ ...tool, ...previewOf(tool, compiled, backend) });

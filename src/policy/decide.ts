@@ -53,10 +53,10 @@ export function permitFor(invocation: Invocation, decision: Decision): Permit | 
   return decision.effect === 'allow' ? Permit.allowed(invocation, decision) : undefined;
 }
 
-/** The tools that some call of this principal's could be allowed for, or sent to a person; by name. */
+/** The tools that some call of this principal's could be allowed for, or sent to a person, and that can be called now; by name. */
 export function visibleTools(policies: PolicySet, principal: PrincipalFacts): readonly Tool[] {
   return [...policies.tools.values()]
-    .filter(({ name }) => visibleTool(policies, principal, name) !== undefined)
+    .filter((tool) => visibleTool(policies, principal, tool.name) !== undefined && tool.available?.() !== false)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -36,6 +36,8 @@ export interface LoadedPolicies {
   readonly problems: readonly Problem[];
   /** The files beside the policies that they name, by absolute path, with their state just before they were read. */
   readonly documents: ReadonlyMap<string, FileState>;
+  /** By name; undefined where the kind is not known. */
+  readonly backends: ReadonlyMap<string, CompiledBackend | undefined>;
   /** Asks every backend, and every login that makes credentials; resolves with all problems, those above among them. */
   examine(signal: AbortSignal): Promise<readonly Problem[]>;
 }
@@ -73,6 +75,7 @@ export async function loadPolicies(directory: string, options: LoadOptions): Pro
       : policySet(versionOf(files, backends), tools, rules),
     problems: found,
     documents,
+    backends,
     examine: async (signal) => {
       const known = [...backends.values()].filter((backend) => backend !== undefined);
       await Promise.all(known.map((backend) => examineBackend(backend, declarations, signal)));

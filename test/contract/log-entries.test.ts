@@ -72,6 +72,12 @@ const samples: { readonly [Type in EntryBody['type']]: EntryBody & { type: Type 
   'lease.stranded': { ...ofLease, type: 'lease.stranded', provider: 'postgres-role' },
   'policy.loaded': { type: 'policy.loaded', policy: 'p', tools: 1, rules: 2 },
   'policy.refused': { type: 'policy.refused', policy: 'p', problems: ['x'] },
+  'upstream.changed': {
+    type: 'upstream.changed',
+    backend: 'b',
+    tools: [{ name: 'n', change: 'shadowing' }],
+    more: 1,
+  },
   'payload.erased': { type: 'payload.erased', entries: [1], reason: 'r', person },
   'key.rewrapped': { type: 'key.rewrapped', purpose: 'payload', key: '0a1b2c3d', count: 3 },
   signin: { type: 'signin', person },
