@@ -4,6 +4,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { readConfig } from '../config.ts';
+import type { IssuedCredential } from '../core/credential.ts';
 import type { Credential } from '../core/evidence.ts';
 import { BackendError, CredentialError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -90,24 +91,31 @@ function noSuchBackend(name: string, backends: ReadonlyMap<string, CompiledBacke
   return new UsageError(`there is no backend "${name}" of kind mcp`, didYouMean(name, known) ?? hint);
 }
 
-/** With a credential that is made for this, and ended after it. */
+/** With a credential that is made for this, and ended after it. There is no caller, whose token could be exchanged for one. */
 async function ask(upstream: McpBackend, { ref, provider }: CompiledBackend): Promise<readonly LiveDefinition[]> {
   const signal = AbortSignal.timeout(PIN_MS);
   const options = ref.credential?.options;
   const now = Date.now();
   const plan = { id: uuidv7(now), backend: ref.name, expiresAt: now + PIN_MS };
-  const reference = provider?.reference(plan) ?? '';
+  let reference = provider?.reference(plan) ?? '';
+  const named = (known: string): Promise<void> => {
+    reference = known;
+    return Promise.resolve();
+  };
+  let issued: IssuedCredential | undefined;
   try {
-    const credential = (await provider?.issue(options, plan, reference, signal)) ?? {};
-    return await offeredBy(upstream, credential, signal).catch((error: unknown) => {
-      throw explained(error, ref.name, credential);
+    issued = await provider?.issue(options, { ...plan, inbound: undefined, named }, reference, signal);
+    const fields = issued?.fields ?? {};
+    return await offeredBy(upstream, fields, signal).catch((error: unknown) => {
+      throw explained(error, ref.name, fields);
     });
   } catch (error) {
     if (error instanceof CredentialError)
       throw new UsageError(`no credential could be had for "${ref.name}": ${error.detail}`);
     throw error;
   } finally {
-    await provider?.revoke(options, reference);
+    await issued?.revoke?.();
+    await provider?.revoke?.(options, reference);
   }
 }
 
