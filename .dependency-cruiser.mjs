@@ -14,7 +14,7 @@ const PURE = [
   '^src/console/(pages|approval-pages|style)[.]ts$',
   '^src/identity/(challenge|protected-resource)[.]ts$',
   // What reading sallyport.yaml shares with reading policy files.
-  '^src/policy/(own-keys|references|schema-problems|yaml-file)[.]ts$',
+  '^src/policy/(own-keys|quantities|references|schema-problems|yaml-file)[.]ts$',
 ];
 
 /** src/main.ts, src/cli and src/demo construct; tests and measurements do too. */
