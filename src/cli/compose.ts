@@ -24,6 +24,7 @@ import { oauthClientCredentials } from '../credential/oauth-client-credentials.t
 import { oauthTokenExchange } from '../credential/oauth-token-exchange.ts';
 import { postgresRoleProvider } from '../credential/postgres-role-credential.ts';
 import { staticProvider } from '../credential/static-credential.ts';
+import { vaultProvider } from '../credential/vault-credential.ts';
 import type { Authenticator } from '../identity/authenticate.ts';
 import { countAuthFailures } from '../identity/auth-failures.ts';
 import { createAuthenticator } from '../identity/oidc-authenticator.ts';
@@ -244,7 +245,14 @@ export function implementations(keys: Pick<Keys, 'digest' | 'hashMask'>): Implem
   const postgresRole = postgresRoleProvider(deploymentName(keys));
   return {
     kinds: toolKinds(),
-    providers: [postgresRole, oauthClientCredentials(), oauthTokenExchange(), staticProvider, noCredential],
+    providers: [
+      postgresRole,
+      oauthClientCredentials(),
+      oauthTokenExchange(),
+      vaultProvider,
+      staticProvider,
+      noCredential,
+    ],
     masks: maskCompiler({ hashKey: keys.hashMask.export() }),
     [Symbol.asyncDispose]: () => postgresRole[Symbol.asyncDispose](),
   };

@@ -9,6 +9,7 @@ import { printable } from '../core/printable.ts';
 import type { Report } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
 import { isSigningKey, signingKey } from './private-key.ts';
+import { isSecuredAddress, SECURED_ADDRESS } from './secured-address.ts';
 
 /** Discovery and the token request together stay under what a lease may take to be made. */
 const REQUEST_TIMEOUT_S = 4;
@@ -24,7 +25,7 @@ const words = z.string().min(1);
 export const clientKeys = {
   issuer: z
     .url()
-    .refine(isSecured, "expected https\nhttp is for loopback addresses alone: a secret sent there could be anybody's")
+    .refine(isSecuredAddress, SECURED_ADDRESS)
     .describe('The OpenID provider that gives the token; discovery finds its endpoints.')
     .meta({ examples: ['https://issuer.example'] }),
   clientId: words.describe('What the broker is called there.').meta({ examples: ['sallyport'] }),
@@ -244,10 +245,4 @@ function rootOf(error: unknown): unknown {
 function without(secrets: readonly Secret[], text: string): string {
   const clean = secrets.reduce((rest, held) => rest.replaceAll(held.reveal(), String(held)), text);
   return printable(clean).slice(0, MAX_SAID_CHARS);
-}
-
-function isSecured(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, hostname } = new URL(text);
-  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
 }

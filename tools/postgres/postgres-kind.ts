@@ -46,7 +46,7 @@ export const postgresKind: ToolKind<PostgresBackend, PostgresTool> = {
   kind: 'postgres',
   backend,
   tool,
-  credentials: ['postgres-role', 'static'],
+  credentials: ['postgres-role', 'vault', 'static'],
 
   compile(declared, report) {
     const { name, declaration, input, annotations, limits } = declared;
