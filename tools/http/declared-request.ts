@@ -6,7 +6,7 @@ import type { Report } from '../../src/core/problem.ts';
 import type { DeclaredTool } from '../tool-kind.ts';
 import { headerName, headerValue, type HttpBackend } from './http-backend.ts';
 import type { HttpTool } from './http-kind.ts';
-import { METHODS, type Method, type RequestPlan } from './request.ts';
+import { isSafe, METHODS, type Method, type RequestPlan } from './request.ts';
 import { bodyTemplates, fillBody, fillHeader, fillPath, fillQuery, readTemplate } from './template.ts';
 
 export const declaredRequest = {
@@ -20,11 +20,18 @@ export const declaredRequest = {
   body: z.json().optional().describe('What is sent as JSON. "{argument}" alone is the value as it is.'),
 }; // prettier-ignore
 
+interface DeclaredRequest {
+  readonly name: string;
+  readonly inputSchema: JsonSchema;
+  readonly plan: RequestPlan;
+}
+
 type Place = readonly (string | number)[];
 type Declared = DeclaredTool<HttpBackend, HttpTool>;
 
 /** Reports at the tool's declaration. Undefined where there is nothing to call. */
-export function compileRequest({ declaration, input, backend }: Declared, report: Report): RequestPlan | undefined {
+export function compileRequest(declared: Declared, report: Report): DeclaredRequest | undefined {
+  const { name: tool, declaration, input, backend, annotations } = declared;
   const { method, path, query = {}, headers = {}, body } = declaration;
   if (method === undefined || path === undefined) {
     for (const [key, value] of Object.entries({ method, path })) {
@@ -63,7 +70,16 @@ export function compileRequest({ declaration, input, backend }: Declared, report
   checkHeaders(headers, backend.options, report);
   if (body !== undefined && (method === 'GET' || method === 'HEAD'))
     report.error({ path: ['body'], atKey: true }, `a ${method} request has no body`);
-  return plan(method, { path, query, headers, body });
+  if (annotations.readOnly && !isSafe(method)) {
+    const message = `a ${method} request usually changes something, and that it does not is for the backend to hold`;
+    report.warning({ path: ['readOnly'] }, message, 'leave readOnly out, unless the backend only reads there');
+  }
+  const required = Object.keys(input.properties).filter((one) => !input.optional.includes(one));
+  return {
+    name: tool,
+    inputSchema: { type: 'object', properties: input.properties, required, additionalProperties: false },
+    plan: planOf(method, { path, query, headers, body }),
+  };
 }
 
 interface Written {
@@ -73,7 +89,7 @@ interface Written {
   readonly body: Json | undefined;
 }
 
-function plan(method: Method, { path, query, headers, body }: Written): RequestPlan {
+function planOf(method: Method, { path, query, headers, body }: Written): RequestPlan {
   const pathTemplate = readTemplate(path);
   const queryTemplates = Object.entries(query).map(([name, text]) => [name, readTemplate(text)] as const);
   const headerTemplates = Object.entries(headers).map(([name, text]) => [name, readTemplate(text)] as const);

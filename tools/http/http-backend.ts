@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Report } from '../../src/core/problem.ts';
 import type { DeclaredBackend } from '../tool-kind.ts';
+import { readOpenApi } from './openapi-document.ts';
 import { isReachable, readRange, type AddressRange } from './addresses.ts';
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -33,6 +34,8 @@ export const httpBackend = z.strictObject({
     .refine(isPlainHost, 'the host is an address in an unusual notation; write it as 127.0.0.1 or [::1]')
     .describe('The one origin that calls may reach, with the path that all of them begin with.')
     .meta({ examples: ['https://api.example.com/v1'] }),
+  openapi: z.string().min(1).optional()
+    .describe('An OpenAPI 3 description (JSON or YAML) to import tools from: a path relative to the policy directory.'),
   headers: z.record(headerName, headerValue).default({}).describe('Headers of every call.'),
   token: z.strictObject({
     header: headerName.describe('The header that the token of a lease stands in.'),
@@ -47,7 +50,10 @@ export const httpBackend = z.strictObject({
 export type HttpBackend = z.output<typeof httpBackend>;
 
 /** What the options tell only together. */
-export function checkHttpBackend({ options }: DeclaredBackend<HttpBackend>, report: Report): void {
+export function checkHttpBackend({ options, documents }: DeclaredBackend<HttpBackend>, report: Report): void {
+  const document = documents.get('openapi');
+  const api = document === undefined ? undefined : readOpenApi(document);
+  if (typeof api === 'string') report.error({ path: ['openapi'] }, api);
   const { protocol, hostname } = new URL(options.url);
   const address = hostname.replace(/^\[|\]$/g, '');
   const isAddress = readRange(address) !== undefined;

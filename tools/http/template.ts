@@ -87,6 +87,14 @@ export function fillQuery(name: string, template: Template, args: JsonObject): r
   return text === undefined ? [] : [`${key}=${encode(text, name, 'the query')}`];
 }
 
+/** One `name=value`, with the items of a list in it; nothing where the argument was left out. */
+export function fillList(name: string, argument: string, separator: string, args: JsonObject): readonly string[] {
+  const value = valueOf(args, argument);
+  if (!Array.isArray(value)) return fillQuery(name, ['', argument, ''], args);
+  const items = (value as readonly Json[]).map((item) => encode(plain(item), argument, 'the query'));
+  return [`${encodeURIComponent(name)}=${items.join(separator)}`];
+}
+
 /** Undefined where an argument was left out. */
 export function fillHeader(template: Template, args: JsonObject): string | undefined {
   return fill(template, args, (value, name) => {
