@@ -6,6 +6,7 @@ import type { SlackConfig } from './approval/slack-config.ts';
 import { isJsonObject } from './core/json.ts';
 import { ConfigurationError, type Problem, type ProblemPlace, type Report } from './core/problem.ts';
 import { Secret } from './core/secret.ts';
+import type { RetentionRule } from './log/erasures.ts';
 import { exampleAt, parseAnyway } from './policy/own-keys.ts';
 import { duration } from './policy/quantities.ts';
 import { resolveReferences } from './policy/references.ts';
@@ -19,6 +20,9 @@ const ALGORITHMS = [
 
 /** Some providers do not decode what `client_secret_basic` percent-encodes. */
 const CLIENT_AUTHENTICATIONS = ['client_secret_basic', 'client_secret_post'] as const;
+
+/** Types of entries that have something beside them. */
+const ENTRIES_WITH_PAYLOADS = ['intent', 'outcome', 'refused', 'approval.requested'] as const;
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -46,6 +50,8 @@ export interface Config {
     /** Of results that are too large to be looked at by two engines every time: which part is. */
     readonly secondOpinion: number;
   };
+  /** What of payloads is not kept longer than a while. */
+  readonly retention: readonly RetentionRule[];
   /** How people sign in; undefined where nobody can, and so nobody can approve. */
   readonly people: PeopleConfig | undefined;
   /** Ways to people besides the console, the API and the command line. */
@@ -148,6 +154,12 @@ const approvalsSchema = z.strictObject({
     .describe('How long an agent (`act.sub` of its token, else the OAuth client) can wait for one answer, where its client speaks MCP of 2025 and has another timeout than the usual 60 s: a little less than that timeout.'),
 }).prefault({}); // prettier-ignore
 
+const retentionSchema = z.strictObject({
+  after: duration('1m', '36500d').describe('How long arguments and results are kept: `90d`.'),
+  tools: z.array(z.string().min(1)).min(1).optional().describe('Of calls of these tools alone.'),
+  types: z.array(z.enum(ENTRIES_WITH_PAYLOADS)).min(1).optional().describe('Of entries of these types alone: `outcome` has results, the others arguments.'),
+}); // prettier-ignore
+
 const checkpointsSchema = z.strictObject({
   file: z.string().min(1).optional().describe('A file, best on another volume: it holds the newest one.'),
   address: securedUrl.optional().describe('Each is sent there by POST, as text.'),
@@ -166,6 +178,7 @@ const configSchema = z.strictObject({
   policies: z.string().min(1).default('policies').describe('Directory of policy files.'),
   issuers: z.array(issuerSchema).min(1, 'expected at least one issuer').describe('Who may sign tokens: OpenID providers.'),
   store: z.string().refine(isPostgresUrl, 'expected postgres://LOGIN:PASSWORD@HOST/DATABASE\nleave it out for a file below `data`').optional().describe('Where state and log live, for several brokers: a Postgres prepared by `sallyport store init`. Left out: an SQLite file below `data`.'),
+  retention: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and "-"'), retentionSchema).default({}).describe('Rules, by name, for arguments and results kept beside the log: what is older is erased, and the log says so.'),
   checkpoints: checkpointsSchema.describe('Where signed checkpoints of the log go besides the store, so that its owner cannot rewrite it unseen.'),
   masking: maskingSchema.describe('How results are masked, whatever the tool.'),
   people: peopleSchema.optional().describe('How people sign in to the console, the API and the command line.'),
@@ -282,6 +295,9 @@ function assemble(parsed: z.output<typeof configSchema>, directory: string, repo
       file: parsed.checkpoints.file === undefined ? undefined : resolve(directory, parsed.checkpoints.file),
     },
     masking: parsed.masking,
+    retention: Object.entries(parsed.retention).map(([name, { after, ...rule }]) => {
+      return { name, afterMs: after, after: writtenDuration(after), ...rule };
+    }),
     people: parsed.people && { ...parsed.people, clientSecret: secretOf(parsed.people.clientSecret) },
     slack,
     agentPatienceMs: parsed.approvals.patience,
@@ -370,6 +386,13 @@ function isPostgresUrl(text: string): boolean {
 
 function secretOf(text: string | undefined): Secret | undefined {
   return text === undefined ? undefined : new Secret(text);
+}
+
+/** `90d` for 7,776,000,000 ms: in the largest unit that divides it. */
+function writtenDuration(ms: number): string {
+  const [unit, length] = ([['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1_000]] as const)
+    .find(([, each]) => ms % each === 0) ?? ['ms', 1]; // prettier-ignore
+  return `${ms / length}${unit}`;
 }
 
 function parseListen(text: string): Config['listen'] | undefined {

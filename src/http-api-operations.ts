@@ -166,10 +166,14 @@ export const OPERATIONS: readonly Operation[] = [
     body: erasureSchema,
     status: 201,
     answer: erasedSchema,
-    problems: { 403: 'It takes the role admin.', 404: 'One of the entries has nothing to erase.' },
+    problems: {
+      403: 'It takes the role admin.',
+      404: 'One of the entries has nothing to erase, or there is no such retention rule.',
+    },
     async run({ desk, erasures, person, body }) {
       if (!desk.rolesOf(person).includes('admin')) return { problem: NOT_ADMIN };
       const erased = await erasures.erase(person, body as z.output<typeof erasureSchema>);
+      if (erased === 'unknown_rule') return { problem: NO_SUCH_RULE };
       return erased === 'missing' ? { problem: NOTHING_TO_ERASE } : { value: { erased } };
     },
   },
@@ -186,6 +190,12 @@ const NOTHING_TO_ERASE: Problem = {
   code: 'nothing_to_erase',
   title: 'Nothing was erased.',
   detail: 'One of these entries does not exist, was written without a payload, or has lost it already.',
+};
+const NO_SUCH_RULE: Problem = {
+  status: 404,
+  code: 'unknown_retention_rule',
+  title: 'Nothing was erased.',
+  detail: 'The configuration has no rule of this name under `retention`.',
 };
 
 const GRANT_PROBLEMS: Readonly<Record<'unknown' | 'not_an_approver' | 'over', Problem>> = {

@@ -217,11 +217,14 @@ export const erasureSchema = z
     entries: z.array(z.int().min(1)).min(1).max(MAX_ERASED_ENTRIES).optional().describe('Numbers of entries.'),
     invocation: z.string().min(1).optional().describe('All that was kept of one call.'),
     before: time.optional().describe('All that was written earlier.'),
+    retention: z.string().min(1).optional().describe('What a retention rule is about by now, by its name.'),
     reason: z.string().trim().min(1).max(MAX_REASON_CHARS).describe('Why; it stands in the log.'),
   })
-  .refine(({ entries, invocation, before }) => [entries, invocation, before].filter(isDefined).length === 1, {
-    error: 'expected exactly one of entries, invocation and before',
-  });
+  .refine(
+    ({ entries, invocation, before, retention }) =>
+      [entries, invocation, before, retention].filter(isDefined).length === 1,
+    { error: 'expected exactly one of entries, invocation, before and retention' },
+  );
 
 export const erasedSchema = z.object({ erased: z.int().describe('How many payloads are gone.') });
 

@@ -1,10 +1,11 @@
 // The part of the composition root that tidies up behind the calls, while the broker runs.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyRing, Keys } from '../core/keys.ts';
-import { REWRAP_RETRY_MS } from '../core/limits.ts';
+import { RETENTION_INTERVAL_MS, REWRAP_RETRY_MS } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Store } from '../core/store.ts';
+import type { Erasures } from '../log/erasures.ts';
 import { ROTATABLE } from '../store/key-rotation.ts';
 import { rewrap } from '../store/rewrap.ts';
 
@@ -25,6 +26,25 @@ export function startRewrapping(shared: Shared): AsyncDisposable {
   return {
     async [Symbol.asyncDispose]() {
       stopped.abort();
+      await running;
+    },
+  };
+}
+
+/** Erases what retention rules are about, now and every RETENTION_INTERVAL_MS. */
+export function startRetaining({ erasures, logger }: { erasures: Erasures; logger: Logger }): AsyncDisposable {
+  let running: Promise<unknown> = Promise.resolve();
+  const retain = (): void => {
+    running = erasures.retain().then(
+      (count) => void (count > 0 && logger.info({ count }, 'payloads erased by retention rules')),
+      (error: unknown) => logger.warn({ err: error }, 'retention rules could not be followed; it is tried again'),
+    );
+  };
+  retain();
+  const timer = setInterval(retain, RETENTION_INTERVAL_MS).unref();
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
       await running;
     },
   };

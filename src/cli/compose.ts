@@ -56,7 +56,7 @@ import type { BackendChange } from '../../tools/tool-kind.ts';
 import { openPeopleSide } from './compose-people.ts';
 import { openRequests } from './compose-requests.ts';
 import { openSlack } from './compose-slack.ts';
-import { startRewrapping } from './compose-upkeep.ts';
+import { startRetaining, startRewrapping } from './compose-upkeep.ts';
 import { knownFrom } from './policy-surroundings.ts';
 import { version } from './version.ts';
 
@@ -192,7 +192,8 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
     tool,
     requestOf,
   });
-  const erasures = createErasures(log, payloadRecords(store));
+  const erasures = createErasures({ log, payloads: payloadRecords(store), rules: config.retention, clock });
+  opening.use(startRetaining({ erasures, logger }));
   const people = openPeopleSide(config, { desk, erasures, keys, log, clock, logger, failures });
   const told = { store, log, approvals: approvalRecords, deliveries, reviews: approvals, requestOf, tool };
   const { delivering, clicks } = openSlack(config, { ...told, clock, logger });

@@ -8,6 +8,7 @@ import { EXIT } from './terminal.ts';
 interface EraseOptions extends PeopleOptions {
   readonly invocation?: string;
   readonly before?: string;
+  readonly retention?: string;
   readonly reason: string;
   readonly json?: true;
 }
@@ -21,18 +22,21 @@ export function eraseCommand(): Command {
     ])
     .option('--invocation <id>', 'all that was kept of one call')
     .option('--before <time>', 'all that was written earlier (2026-11-23, 2026-11-23T21:00Z, or 90d ago)', moment)
+    .option('--retention <name>', 'what a retention rule of the configuration is about by now')
     .requiredOption('--reason <words>', 'why; it stands in the log')
     .option('--json', 'as JSON')
-    .action(async (seqs: readonly number[], { invocation, before, reason, json, ...options }: EraseOptions) => {
-      const asked = { invocation, before, reason, ...(seqs.length > 0 && { entries: seqs }) };
-      const answer = await callApi(options, '/log/erasures', asked);
-      if ('problem' in answer) {
-        const { title, detail } = answer.problem;
-        process.stderr.write(json ? `${JSON.stringify(answer.problem)}\n` : `${title}\n${detail}\n`);
-        process.exitCode = EXIT.no;
-        return;
-      }
-      const { erased } = answer.value as { readonly erased: number };
-      process.stdout.write(json ? `${JSON.stringify(answer.value)}\n` : `${erased} payloads erased\n`);
-    });
+    .action(
+      async (seqs: readonly number[], { invocation, before, retention, reason, json, ...options }: EraseOptions) => {
+        const asked = { invocation, before, retention, reason, ...(seqs.length > 0 && { entries: seqs }) };
+        const answer = await callApi(options, '/log/erasures', asked);
+        if ('problem' in answer) {
+          const { title, detail } = answer.problem;
+          process.stderr.write(json ? `${JSON.stringify(answer.problem)}\n` : `${title}\n${detail}\n`);
+          process.exitCode = EXIT.no;
+          return;
+        }
+        const { erased } = answer.value as { readonly erased: number };
+        process.stdout.write(json ? `${JSON.stringify(answer.value)}\n` : `${erased} payloads erased\n`);
+      },
+    );
 }

@@ -10,6 +10,7 @@ import { storeLogCopy } from '../store/log-copy.ts';
 import { openExport } from '../log/exported.ts';
 import { openPlace, payloadKeysOf, readGiven, verifiersFor, withPlace } from './log-place.ts';
 import type { PlaceOptions } from './log-place.ts';
+import { progressBar } from './progress-bar.ts';
 import { EXIT, UsageError } from './terminal.ts';
 
 interface VerifyOptions extends PlaceOptions {
@@ -46,7 +47,9 @@ async function verifyStore(options: VerifyOptions): Promise<number> {
     })),
   );
   const verifiers = await verifiersFor(await copy.origin(), options, options.key);
-  const checks = { verifiers, kept, payloadKeys, now: Date.now(), progress };
+  const bar = progressBar(process.stderr, 'entries');
+  const checks = { verifiers, kept, payloadKeys, now: Date.now(), progress: bar.show.bind(bar) };
+  const started = performance.now();
   let verification: Verification;
   try {
     verification = await verifyLog(copy, checks);
@@ -55,8 +58,11 @@ async function verifyStore(options: VerifyOptions): Promise<number> {
     process.stdout.write(`${pc.red('bad')}  the store is damaged: ${error.message}\n`);
     return EXIT.no;
   }
-  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
-  process.stdout.write(options.json ? `${JSON.stringify(verification, null, 2)}\n` : report(verification));
+  const ms = performance.now() - started;
+  bar.clear();
+  process.stdout.write(
+    options.json ? `${JSON.stringify({ ...verification, ms: Math.round(ms) }, null, 2)}\n` : report(verification, ms),
+  );
   return verification.findings.length === 0 ? EXIT.good : EXIT.no;
 }
 
@@ -92,11 +98,13 @@ async function checkProof(options: VerifyOptions, file: string): Promise<number>
   }
 }
 
-function report(found: Verification): string {
+function report(found: Verification, ms: number): string {
   const { entries, from, to, covered, checkpoints, payloads, open, findings } = found;
   const lines = findings.slice(0, MAX_SHOWN).map(({ message }) => `${pc.red('bad')}  ${message}`);
   if (findings.length > MAX_SHOWN) lines.push(`     and ${findings.length - MAX_SHOWN} more (--json)`);
-  lines.push(`${entries} entries${from === undefined ? '' : `, from ${from} to ${String(to)}`}`);
+  lines.push(
+    `${entries} entries${from === undefined ? '' : `, from ${from} to ${String(to)}`}, read in ${(ms / 1_000).toFixed(1)} s`,
+  );
   lines.push(`${checkpoints} checkpoints; the newest that holds covers ${covered} entries`);
   if (entries > covered) lines.push(pc.yellow(`${entries - covered} entries are not covered by it yet`));
   lines.push(
@@ -112,10 +120,6 @@ function report(found: Verification): string {
   else if (covered === 0) lines.push(pc.yellow('Nothing is wrong with it, but nothing of it is signed.'));
   else lines.push(pc.green('The log is what was signed.'));
   return lines.join('\n') + '\n';
-}
-
-function progress(entries: number): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r${entries} entries`);
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

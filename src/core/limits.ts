@@ -80,6 +80,8 @@ export const SIGN_IN_S = 10 * 60;
 export const MAX_REASON_CHARS = 2_000;
 /** Payloads that are erased in one commit, and named in one entry. */
 export const MAX_ERASED_ENTRIES = 500;
+/** How often what retention rules are about is looked for. */
+export const RETENTION_INTERVAL_MS = 10 * 60_000;
 /** After a store failed while payloads were sealed anew. */
 export const REWRAP_RETRY_MS = 10_000;
 /** Different tokens in one result: each is a row that must be written before the result leaves. */

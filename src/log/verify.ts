@@ -18,7 +18,8 @@ export interface VerifyOptions {
   readonly kept?: readonly { readonly name: string; readonly note: string }[];
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
-  progress?(entries: number): void;
+  /** Now and then, with how many there are at least: undefined where no checkpoint says so. */
+  progress?(entries: number, total: number | undefined): void;
 }
 
 /** Something was changed, removed, added or moved. */
@@ -68,7 +69,7 @@ export async function verifyLog(copy: LogCopy, options: VerifyOptions): Promise<
     roots.check(tree);
     if (tree.size % TREE_CHECK_INTERVAL === 0) {
       await checkTiles(copy, tree, roots.signedSize, find);
-      options.progress?.(tree.size);
+      options.progress?.(tree.size, roots.signedSize > 0 ? roots.signedSize : undefined);
     }
   }
   await checkTiles(copy, tree, roots.signedSize, find);

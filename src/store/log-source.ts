@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { BROKER_SILENT_MS } from '../core/limits.ts';
 import type { EntryFilter, LogSource, WrittenEntry } from '../core/log-source.ts';
-import type { PayloadRecords } from '../core/payload-records.ts';
+import type { KeptPayload, PayloadRecords } from '../core/payload-records.ts';
 import type { Store } from '../core/store.ts';
 import { queries, statement } from './queries.ts';
 
@@ -59,14 +59,19 @@ export function payloadRecords(store: Pick<Store, 'query'>): PayloadRecords {
   const kept = queries
     .selectFrom('payloads')
     .innerJoin('entries', 'entries.seq', 'payloads.seq')
-    .select('payloads.seq')
     .orderBy('payloads.seq');
-  const numbers = async (query: Parameters<typeof statement>[0]): Promise<number[]> =>
-    (await store.query<{ seq: number }>(statement(query))).map(({ seq }) => seq);
   return {
-    ofInvocation: (invocation, limit) =>
-      numbers(kept.where(sql`body ->> ${sql.lit('invocation')}`, '=', invocation).limit(limit)),
-    before: (time, limit) => numbers(kept.where(sql`body ->> 'time'`, '<', time).limit(limit)),
+    async ofInvocation(invocation, limit) {
+      const query = kept.select('payloads.seq').where(sql`body ->> ${sql.lit('invocation')}`, '=', invocation);
+      return (await store.query<{ seq: number }>(statement(query.limit(limit)))).map(({ seq }) => seq);
+    },
+    after(seq, limit) {
+      const facts = (['time', 'type', 'tool'] as const).map((member) =>
+        sql<string>`body ->> ${sql.lit(member)}`.as(member),
+      );
+      const query = kept.select(['payloads.seq', ...facts]).where('payloads.seq', '>', seq);
+      return store.query<KeptPayload>(statement(query.limit(limit)));
+    },
     erased: (seq) => statement(queries.deleteFrom('payloads').where('seq', '=', seq), 1),
   };
 }

@@ -38,6 +38,7 @@ describe('a configuration', () => {
       publicUrl: 'http://127.0.0.1:8931',
       dataDirectory: join(directory, '.sallyport'),
       keysDirectory: join(directory, '.sallyport', 'keys'),
+      retention: [],
       policiesDirectory: join(directory, 'policies'),
       issuers: [
         {
@@ -123,6 +124,17 @@ describe('a configuration', () => {
     });
     expect(problems(text, { ISSUERS: 'https://id.example.com' })).toEqual([
       'sallyport.yaml:2:13: error: environment variable ISSUER is not set (did you mean "ISSUERS"?)',
+    ]);
+  });
+
+  it('has retention rules by name, and refuses ages and types that make no sense', () => {
+    const rules = `${ONE_ISSUER}\nretention: { contacts: { after: 168h, tools: [find_customer] } }`;
+    expect(load(rules).retention).toEqual([
+      { name: 'contacts', after: '7d', afterMs: 604_800_000, tools: ['find_customer'] },
+    ]);
+    expect(problems(`${ONE_ISSUER}\nretention: { x: { after: soon, types: [lease.issued] } }`)).toEqual([
+      expect.stringContaining('expected a duration'),
+      expect.stringContaining('expected one of intent, outcome, refused, approval.requested'),
     ]);
   });
 
