@@ -36,7 +36,9 @@ export function startRetaining({ erasures, logger }: { erasures: Erasures; logge
   let running: Promise<unknown> = Promise.resolve();
   const retain = (): void => {
     running = erasures.retain().then(
-      (count) => void (count > 0 && logger.info({ count }, 'payloads erased by retention rules')),
+      (count) => {
+        if (count > 0) logger.info({ count }, 'payloads erased by retention rules');
+      },
       (error: unknown) => logger.warn({ err: error }, 'retention rules could not be followed; it is tried again'),
     );
   };
