@@ -209,9 +209,13 @@ export interface Payloads {
   readonly result?: JsonObject;
 }
 
+/** Claims that name a token or a login: they decide nothing, and would tie the log to what a provider knows. */
+const TOKEN_CLAIMS: ReadonlySet<string> = new Set(['jti', 'nonce', 'sid', 'at_hash', 'c_hash', 's_hash']);
+
 /** The payloads of an entry that begins or refuses a call. */
 export function calledWith({ arguments: sent, principal }: Invocation, tool: Tool | undefined): Payloads {
-  const { groups, scopes, claims } = principal;
+  const { groups, scopes } = principal;
+  const claims = Object.fromEntries(Object.entries(principal.claims).filter(([name]) => !TOKEN_CLAIMS.has(name)));
   const shown = tool?.maskArguments(sent) ?? sent;
   return { arguments: sent, ...(shown === sent ? {} : { shown }), principal: { groups, scopes, claims } };
 }

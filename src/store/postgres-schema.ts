@@ -49,7 +49,17 @@ begin
     select head + place, sealed from unnest(payloads) with ordinality as given (sealed, place) where sealed is not null;
   return head;
 end $$;
-revoke all on function append(text, text, bytea[]) from public;`;
+revoke all on function append(text, text, bytea[]) from public;
+create or replace function checkpoint_fits() returns trigger
+language plpgsql security definer set search_path = ${SCHEMA}, pg_temp as $$
+begin
+  -- A checkpoint of more entries than there are would keep all later ones out.
+  if new.size > (select size from log_head) then
+    raise exception 'a checkpoint of % entries, and fewer are there', new.size;
+  end if;
+  return new;
+end $$;
+create or replace trigger checkpoint_fits before insert on checkpoints for each row execute function checkpoint_fits();`;
 
 /** Tables of the log: the broker reads them, and beyond that may do only what stands here. */
 const LOG_TABLES: Readonly<Record<string, string>> = {

@@ -79,13 +79,16 @@ class PostgresStore implements Store {
       );
     }
     const [login] = await this.query<{ name: string; owns: boolean }>({
-      sql: `select current_user as name, bool_or(pg_has_role(current_user, tableowner, 'member')) as owns
+      sql: `select current_user as name, bool_or(
+              pg_has_role(current_user, tableowner, 'member')
+              or has_table_privilege(current_user, '${SCHEMA}.entries', 'insert, update, delete, truncate')
+              or has_table_privilege(current_user, '${SCHEMA}.log_head', 'insert, update, delete, truncate')) as owns
             from pg_tables where schemaname = '${SCHEMA}'`,
       parameters: [],
     });
     if (login?.owns !== false) {
       throw new StoreError(
-        `the login ${String(login?.name)} owns the log's tables and could rewrite it: use another one`,
+        `the login ${String(login?.name)} owns the log's tables, or may write to them, and could rewrite it: use another one`,
       );
     }
   }

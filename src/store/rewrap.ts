@@ -42,14 +42,15 @@ export async function rewrap(
   let unreadable = 0;
   const renew = async (row: Row): Promise<void> => {
     const [found] = await store.query<{ sealed: Uint8Array }>(one(table, row));
-    if (found === undefined) return;
+    // Erased, or sealed anew by somebody else, since it was looked at.
+    if (found === undefined || hex(found.sealed.subarray(1, 5)) === ring.current) return;
     try {
       const { salt, plaintext } = unseal(ring, found.sealed);
       await store.commit({ statements: [replaced(table, row, found.sealed, seal(ring, salt, plaintext))] });
       count++;
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      // In a Conflict it was erased, or sealed anew by somebody else, meanwhile.
+      // In a Conflict, the same in this very moment.
       if (!(error instanceof Conflict)) unreadable++;
     }
   };

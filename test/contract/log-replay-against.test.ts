@@ -81,6 +81,13 @@ async function against(
   return { status, out: stdout, err: stderr };
 }
 
+test('a payload has the claims that rules can read, and none that name the token or the login', () => {
+  const facts = { ...ann, claims: { region: 'eu', jti: 'token-1', sid: 'login-1', acr: 'mfa' } };
+  const principal = Principal.verified({ ...facts, expiresAt: 0 });
+  const call = { id: 'i', session: 's', principal, tool: 't', arguments: {}, arrivedAt: NOON };
+  expect(calledWith(call, undefined).principal?.claims).toEqual({ region: 'eu', acr: 'mfa' });
+});
+
 describe('log replay --against', () => {
   test('finds nothing to say about the policies that were in force', async () => {
     const { status, out, err } = await against('s-1', SMALL, LARGE);
