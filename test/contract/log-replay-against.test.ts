@@ -82,8 +82,8 @@ async function against(
 }
 
 test('a payload has the claims that rules can read, and none that name the token or the login', () => {
-  const facts = { ...ann, claims: { region: 'eu', jti: 'token-1', sid: 'login-1', acr: 'mfa' } };
-  const principal = Principal.verified({ ...facts, expiresAt: 0 });
+  const claims = { region: 'eu', jti: 'token-1', sid: 'login-1', acr: 'mfa' };
+  const principal = Principal.verified({ ...named, groups: [], scopes: [], claims, expiresAt: 0 });
   const call = { id: 'i', session: 's', principal, tool: 't', arguments: {}, arrivedAt: NOON };
   expect(calledWith(call, undefined).principal?.claims).toEqual({ region: 'eu', acr: 'mfa' });
 });
