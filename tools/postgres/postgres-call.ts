@@ -10,10 +10,10 @@ import { backendError, isLost } from './postgres-errors.ts';
 import { AnswerTooLarge, fly, type Step } from './postgres-flight.ts';
 import {
   BEGIN,
-  BEGIN_READ_ONLY,
   COMMIT,
   forgetPrepared,
   LIMITS,
+  LIMITS_READ_ONLY,
   prepareOn,
   type Prepared,
 } from './postgres-statements.ts';
@@ -145,16 +145,17 @@ class Run {
         rows.add(fields, bytes);
       },
     };
-    const begin = { statement: readOnly ? BEGIN_READ_ONLY : BEGIN };
-    const limit = { statement: LIMITS, values: timeouts };
     this.#stage = 'running';
     if (readOnly) {
-      await this.#fly([begin, limit, ...(plan?.steps ?? []), statement, { statement: COMMIT }], rows);
+      // One flight is one transaction: Postgres begins it with the first step, and ends it with the Sync behind the last.
+      const limit = { statement: LIMITS_READ_ONLY, values: timeouts };
+      await this.#fly([limit, ...(plan?.steps ?? []), statement], rows);
       this.#stage = 'done';
       const { structured } = rows.answer(undefined);
       return { structured: { ...structured, ...(plan && { plan: plan.lines.join('\n') }) } };
     }
-    const [, , stepped] = await fly(this.#client, [begin, limit, statement], MAX_CHANGE_ANSWER_BYTES);
+    const begin = [{ statement: BEGIN }, { statement: LIMITS, values: timeouts }];
+    const [, , stepped] = await fly(this.#client, [...begin, statement], MAX_CHANGE_ANSWER_BYTES);
     // Rendered before it is committed: what cannot be told is not done.
     const answer = rows.answer(stepped?.count);
     if (signal.aborted) throw stopped(signal);

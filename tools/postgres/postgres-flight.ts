@@ -1,6 +1,6 @@
 // Several steps of the extended protocol in one flight: sent together, answered together, with one Sync at the end.
 // node-postgres runs it as a query of its own kind (`Submittable`), as it does pg-cursor. The server skips what follows
-// an error, so nothing runs outside the transaction that the first step opened.
+// an error, so nothing runs outside the transaction that the first step opened: where that is no BEGIN, the Sync ends it.
 import type pg from 'pg';
 
 export interface Column {

@@ -6,18 +6,20 @@ import { BackendError } from '../../src/core/errors.ts';
 import { decoderOf, FIRST_OWN_TYPE, type Decoder } from './postgres-values.ts';
 
 export const BEGIN = 'sallyport_begin';
-export const BEGIN_READ_ONLY = 'sallyport_begin_read_only';
 export const COMMIT = 'sallyport_commit';
 /** Takes statement_timeout and lock_timeout, in milliseconds. */
 export const LIMITS = 'sallyport_limits';
+/** Likewise, and makes the transaction READ ONLY. */
+export const LIMITS_READ_ONLY = 'sallyport_limits_read_only';
 
-// LIMITS is a query, and always the first one of a transaction: from then on Postgres refuses to turn a READ ONLY
+// Each is a query, and always the first one of a transaction: from then on Postgres refuses to turn a READ ONLY
 // transaction into one that writes.
+const LIMIT = "set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)";
 const OWN = [
   { name: BEGIN, text: 'begin' },
-  { name: BEGIN_READ_ONLY, text: 'begin read only' },
   { name: COMMIT, text: 'commit' },
-  { name: LIMITS, text: "select set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)" },
+  { name: LIMITS, text: `select ${LIMIT}` },
+  { name: LIMITS_READ_ONLY, text: `select set_config('transaction_read_only', 'on', true), ${LIMIT}` },
 ];
 
 export interface Prepared {
