@@ -12,10 +12,13 @@ import { freePort, untilAnswering } from './ports.ts';
 /** One principal may have 32 calls in flight, so that more connections need more principals. */
 const CALLERS = 4;
 
-const main = resolve(import.meta.dirname, '../src/main.ts');
+const root = resolve(import.meta.dirname, '..');
 
 export interface Guarded extends AsyncDisposable {
   readonly url: URL;
+  readonly pid: number;
+  /** From the start of the process until /readyz says that it can serve. */
+  readonly readyMs: number;
   /** Authorization headers, one per principal. */
   readonly callers: readonly Readonly<Record<string, string>>[];
   /** Milliseconds each door took, of the newest `count` calls. */
@@ -26,7 +29,9 @@ export async function startGuarded(
   shop: Shop,
   tool: { readonly name: string; readonly sql: string; readonly parameter: string },
   scratch: string,
+  program = 'src/main.ts',
 ): Promise<Guarded> {
+  const main = join(root, program);
   const provider = await startIdentityProvider();
   const port = await freePort();
   const publicUrl = `http://127.0.0.1:${String(port)}`;
@@ -34,10 +39,12 @@ export async function startGuarded(
   const data = join(scratch, 'data');
   writeSettings(scratch, { listen: `127.0.0.1:${String(port)}`, data, issuer: provider.issuer, shop, tool });
 
+  const startedAt = performance.now();
   const child = spawn(process.execPath, [main, 'serve', '--config', join(scratch, 'sallyport.yaml')], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  await untilAnswering(new URL('/healthz', publicUrl), child);
+  await untilAnswering(new URL('/readyz', publicUrl), child, 200);
+  const readyMs = performance.now() - startedAt;
   const callers = await Promise.all(
     Array.from({ length: CALLERS }, async (_, index) => {
       const subject = `caller-${String(index)}@shop.example`;
@@ -46,8 +53,10 @@ export async function startGuarded(
   );
   return {
     url: new URL('/mcp', publicUrl),
+    pid: child.pid ?? Number.NaN,
+    readyMs,
     callers,
-    doors: async (count) => doorsOf(await outcomes(data, count)),
+    doors: async (count) => doorsOf(await outcomes(main, data, count)),
     [Symbol.asyncDispose]: async () => {
       child.kill();
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
@@ -112,7 +121,11 @@ function writeSettings(scratch: string, { listen, data, issuer, shop, tool }: Se
   writeFileSync(join(policies, 'bench.yaml'), JSON.stringify(policy));
 }
 
-async function outcomes(data: string, count: number): Promise<readonly { doors: Readonly<Record<string, number>> }[]> {
+async function outcomes(
+  main: string,
+  data: string,
+  count: number,
+): Promise<readonly { doors: Readonly<Record<string, number>> }[]> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [main, 'log', 'list', '--json', '--type', 'outcome', '--limit', String(count), '--data', data],

@@ -17,15 +17,15 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Resolves once `url` answers at all. Throws when the process ends first, or takes longer than half a minute. */
-export async function untilAnswering(url: URL, child: ChildProcess): Promise<void> {
+/** Resolves once `url` answers, with `status` where it is given. Throws when the process ends first, or takes longer than half a minute. */
+export async function untilAnswering(url: URL, child: ChildProcess, status?: number): Promise<void> {
   const giveUpAt = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < giveUpAt) {
     if (child.exitCode !== null) throw new Error(`the server for ${url.href} ended with ${String(child.exitCode)}`);
     const answer = await fetch(url).catch(() => undefined);
     await answer?.body?.cancel();
-    if (answer !== undefined) return;
-    await delay(25);
+    if (answer !== undefined && (status === undefined || answer.status === status)) return;
+    await delay(10);
   }
   throw new Error(`nothing answers at ${url.href}`);
 }
