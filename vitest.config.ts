@@ -9,6 +9,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/postgres-global-setup.ts'],
     pool: 'forks',
+    // Two processes for all files: each would load the same modules anew, which takes longer than most of them test.
+    isolate: false,
     // The tests run as the program does: Node strips the types, and nothing is transformed.
     experimental: { viteModuleRunner: false },
     // As in tsconfig.json: `sallyport/agents` is the source, not the build.

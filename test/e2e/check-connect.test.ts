@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareShop, type Shop } from '../../src/demo/shop-postgres.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { BARE_ENVIRONMENT } from '../support/bare-environment.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const scratch = mkdtempSync(join(tmpdir(), 'sallyport-connect-'));
@@ -28,7 +29,7 @@ function check(change: (text: string) => string = (text) => text, adminUrl = sho
   cpSync(join(ROOT, 'policies'), policies, { recursive: true });
   const file = join(policies, 'shop.yaml');
   writeFileSync(file, change(readFileSync(file, 'utf8')));
-  const env = { PATH: process.env['PATH'], SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: adminUrl };
+  const env = { ...BARE_ENVIRONMENT, SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: adminUrl };
   const args = [join(ROOT, 'src/main.ts'), 'check', 'policies', '--connect'];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: scratch, env, encoding: 'utf8' });
   return { status, said: stdout + stderr };

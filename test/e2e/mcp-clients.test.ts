@@ -8,6 +8,7 @@ import { StreamableHTTPClientTransport as Http1 } from '@modelcontextprotocol/sd
 import type { Transport as Transport1 } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFixtureBroker, type FixtureBroker } from '../support/fixture-broker.ts';
+import { BARE_ENVIRONMENT } from '../support/bare-environment.ts';
 
 const policies = join(import.meta.dirname, '../conformance/policies');
 const info = { name: 'test', version: '1.0.0' };
@@ -33,7 +34,7 @@ const withToken = (bearer: string) => ({ requestInit: { headers: { authorization
 const stdioEdge = (name: string) => ({
   command: process.execPath,
   args: [join(import.meta.dirname, '../support/stdio-edge.ts')],
-  env: { PATH: process.env['PATH'] ?? '', SALLYPORT_TOKEN: name },
+  env: { ...BARE_ENVIRONMENT, SALLYPORT_TOKEN: name },
 });
 
 async function session1(transport: object): Promise<Session> {

@@ -6,6 +6,7 @@ import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startIdentityProvider, type IdentityProvider } from '../../src/demo/identity-provider.ts';
+import { BARE_ENVIRONMENT } from '../support/bare-environment.ts';
 
 const BROKER = 'http://127.0.0.1:8931';
 const POLICY = `
@@ -53,7 +54,7 @@ async function start(env: Record<string, string>): Promise<Agent> {
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: ['--conditions=sallyport-source', main, 'stdio', '--config', join(directory, 'sallyport.yaml')],
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { ...BARE_ENVIRONMENT, ...env },
     stderr: 'pipe',
   });
   let said = '';

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestBroker, type TestBroker } from '../support/broker.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { refundsOn, type Refunds } from '../support/waiting-refunds.ts';
+import { BARE_ENVIRONMENT } from '../support/bare-environment.ts';
 
 let broker: TestBroker;
 let refunds: Refunds;
@@ -34,7 +35,7 @@ interface Ran {
 
 function run(args: readonly string[], onStderr: (text: string) => void = () => undefined): Promise<Ran> {
   const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts'), ...args, '--data', home], {
-    env: { PATH: process.env['PATH'] ?? '', SALLYPORT_URL: broker.url },
+    env: { ...BARE_ENVIRONMENT, SALLYPORT_URL: broker.url },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];

@@ -1,6 +1,7 @@
 // `sallyport serve` and what may happen to a process: it is told to end, it is killed, others are down.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepareServe, type ServeSite } from '../support/serve-process.ts';
 
@@ -17,6 +18,7 @@ interface ListedEntry {
   readonly tool?: string;
   readonly outcome?: string;
   readonly invocation?: string;
+  readonly expires?: string;
 }
 
 /** The log as the command line tells it. */
@@ -87,7 +89,8 @@ describe('serve', () => {
     const verified = execFileSync(process.execPath, [main, 'log', 'verify', '--data', data], { encoding: 'utf8' });
     expect(verified).toContain('has no outcome');
 
-    await new Promise((resolve) => setTimeout(resolve, 11_000));
+    const { expires } = logEntries().findLast(({ type }) => type === 'lease.issued')!;
+    await delay(Date.parse(expires!) + 100 - Date.now());
     await using _serve = await site.start();
     await expect.poll(() => site.leaseRoles(), { timeout: 15_000 }).toEqual([]);
     const again = await site.client();

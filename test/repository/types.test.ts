@@ -13,11 +13,20 @@ const { options } = ts.getParsedCommandLineOfConfigFile(resolve(root, 'tsconfig.
   onUnRecoverableConfigFileDiagnostic: () => expect.unreachable('tsconfig.json cannot be read'),
 })!;
 
+/** What the two programs have in common, the libraries above all, is read once. */
+const read = new Map<string, ts.SourceFile | undefined>();
+
 /** Messages of the compiler about `files`, whose texts `change` may alter first. */
 function complaints(change: (text: string) => string): string[] {
   const host = ts.createCompilerHost(options);
-  const read = host.readFile.bind(host);
-  host.readFile = (name) => (files.includes(name) ? change(read(name)!) : read(name));
+  const readFile = host.readFile.bind(host);
+  host.readFile = (name) => (files.includes(name) ? change(readFile(name)!) : readFile(name));
+  const parse = host.getSourceFile.bind(host);
+  host.getSourceFile = (name, ...how) => {
+    if (files.includes(name)) return parse(name, ...how);
+    if (!read.has(name)) read.set(name, parse(name, ...how));
+    return read.get(name);
+  };
   const program = ts.createProgram(files, options, host);
   return files.flatMap((file) => {
     const source = program.getSourceFile(file)!;

@@ -9,6 +9,7 @@ import { startIdentityProvider, type IdentityProvider } from '../../src/demo/ide
 import { prepareShop } from '../../src/demo/shop-postgres.ts';
 import { freePort } from './free-port.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
+import { BARE_ENVIRONMENT } from './bare-environment.ts';
 
 export interface ServeSite extends AsyncDisposable {
   readonly url: string;
@@ -85,7 +86,7 @@ export async function prepareServe(): Promise<ServeSite> {
       const program = [join(import.meta.dirname, '../../src/main.ts'), 'serve', '--config', 'sallyport.yaml'];
       const child = spawn(process.execPath, program, {
         cwd: directory,
-        env: { PATH: process.env['PATH'], SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl, ...env },
+        env: { ...BARE_ENVIRONMENT, SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl, ...env },
         stdio: ['ignore', 'ignore', 'pipe'],
       });
       return started(child);

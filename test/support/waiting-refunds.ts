@@ -68,7 +68,7 @@ export function refundsOn(broker: TestBroker): Refunds {
       return rows.map(({ body }) => JSON.parse(body as string) as { type: string });
     },
     makeLate(approval) {
-      using store = new DatabaseSync(file);
+      using store = new DatabaseSync(file, { timeout: 10_000 });
       store.prepare('update approvals set expires_at = ? where id = ?').run(Date.now() - 1, approval);
     },
     async isRefunded(order) {

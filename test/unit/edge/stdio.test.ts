@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { legacyCall, modernCall } from '../../support/raw-http.ts';
+import { BARE_ENVIRONMENT } from '../../support/bare-environment.ts';
 
 /** The stdio edge in a process of its own, spoken to line by line. */
 class StdioProcess {
@@ -13,7 +14,7 @@ class StdioProcess {
 
   constructor(token = 'ann') {
     const script = new URL('../../support/stdio-edge.ts', import.meta.url).pathname;
-    this.process = spawn(process.execPath, [script], { env: { PATH: process.env['PATH'], SALLYPORT_TOKEN: token } });
+    this.process = spawn(process.execPath, [script], { env: { ...BARE_ENVIRONMENT, SALLYPORT_TOKEN: token } });
     createInterface({ input: this.process.stdout }).on('line', (line) => this.lines.push(line));
     this.process.stderr.on('data', (chunk) => (this.stderr += String(chunk)));
   }
