@@ -4,7 +4,7 @@
 const PROJECT = '^(src|tools|test|examples|bench)/';
 
 /** Stages: each sees the core and itself, and never another stage. */
-const STAGE = '^src/(approval|console|credential|identity|log|masking|policy|store)/';
+const STAGE = '^src/(approval|console|credential|identity|log|masking|policy|store|switches)/';
 
 /** What files beside the broker may take from stages: functions and values, never something that holds a connection or a file. */
 const PURE = [

@@ -6,6 +6,7 @@ import { CancelledByCaller } from './core/cancelled.ts';
 import type { Clock } from './core/clock.ts';
 import { refuse, StoreError, type Refusal } from './core/errors.ts';
 import type { KeyObject } from 'node:crypto';
+import { StoppedByOperator, switchedOff } from './core/switches.ts';
 import { nextState } from './wait-state.ts';
 
 export type Answered =
@@ -35,7 +36,13 @@ export async function approveCall(
     obtained = await ports.approvals.obtain(ask, until, signal);
   } catch (error) {
     if (error instanceof StoreError || !signal.aborted) throw error;
-    if (signal.reason instanceof CancelledByCaller) await ports.approvals.cancel(ask.digest);
+    const { reason } = signal as { reason: unknown };
+    if (reason instanceof CancelledByCaller || reason instanceof StoppedByOperator) {
+      await ports.approvals.cancel(ask.digest);
+    }
+    if (reason instanceof StoppedByOperator && reason.target !== undefined) {
+      return { kind: 'refused', refusal: switchedOff(reason.target) };
+    }
     return { kind: 'refused', refusal: refuse(call.signal.aborted ? 'cancelled' : 'shutting_down') };
   }
   if (obtained.kind === 'pending') {

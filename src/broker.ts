@@ -17,6 +17,7 @@ import type { Decision, Invocation } from './core/invocation.ts';
 import { STOP_GRACE_MS } from './core/limits.ts';
 import type { PolicySet } from './core/policy.ts';
 import type { Sessions } from './core/session.ts';
+import type { Passage, Switches } from './core/switches.ts';
 import { Conflict, type Change } from './core/store.ts';
 import type { Tool } from './core/tool.ts';
 import { uuidv7 } from './core/uuid.ts';
@@ -30,6 +31,7 @@ export interface Ports extends BackendPorts, Omit<RecordPorts, 'closing'> {
   /** The policy set in force now; one call sees one set throughout. */
   policies(): PolicySet;
   readonly sessions: Sessions;
+  readonly switches: Switches;
   /** Key of the digests; see src/core/digest.ts. */
   readonly digestKey: KeyObject;
 }
@@ -70,8 +72,10 @@ export function createBroker(ports: Ports): RunningBroker {
     const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, ports.policies().version, watch);
     if (typeof session !== 'string') return record.unlogged(session);
     if (draining) return await record.refused(refuse('shutting_down'));
-    using present = firstOf([call.signal, closing.signal]);
-    return await passTheDoors(call, invocation, present.signal, watch);
+    // From here to the reply, whatever an operator stops stops this call too.
+    using passage = ports.switches.enter(principal, session);
+    using present = firstOf([call.signal, closing.signal, passage.signal]);
+    return await passTheDoors(call, invocation, passage, present.signal, watch);
   }
 
   /** The log tells of one a minute, without its arguments: a flood of them must not fill the store for the others. */
@@ -83,8 +87,14 @@ export function createBroker(ports: Ports): RunningBroker {
     return record.refused(refuse('too_many_calls', { detail: 'more within the minute are not written down' }));
   }
 
-  /** @param present aborted when the caller cancels or goes away, and when the broker shuts down */
-  async function passTheDoors(call: Call, arrived: Invocation, present: AbortSignal, watch: Stopwatch): Promise<Reply> {
+  /** @param present aborted when the caller cancels or goes away, when an operator stops it, and when the broker shuts down */
+  async function passTheDoors(
+    call: Call,
+    arrived: Invocation,
+    passage: Passage,
+    present: AbortSignal,
+    watch: Stopwatch,
+  ): Promise<Reply> {
     const { principal } = call;
     const policies = ports.policies();
     const tool = visibleTool(policies, principal, call.tool);
@@ -92,7 +102,10 @@ export function createBroker(ports: Ports): RunningBroker {
     const invocation: Invocation = { ...arrived, arguments: args };
     const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, policies.version, watch, tool);
 
-    // 2. Bound and parse.
+    // 2. Bound and parse; what an operator has switched off is not looked at any further.
+    if (tool !== undefined) passage.reach(tool.backend.name);
+    const off = await switchedOff(passage);
+    if (off !== undefined) return off instanceof Error ? record.unlogged(off) : record.refused(off);
     if (tool === undefined) return record.refused(refuse('unknown_tool'));
     if (tool.available?.() === false) return record.refused(refuse('tool_changed'));
     const misfits = tool.validate(call.arguments);
@@ -128,15 +141,19 @@ export function createBroker(ports: Ports): RunningBroker {
       }
       watch.lap('approve');
       if (answered.kind === 'wait') return record.waiting(answered.state);
+      // An approval that was withdrawn may be the first sign here that an operator has stopped this caller.
+      const offNow = await switchedOff(passage, answered.kind === 'refused');
+      if (offNow !== undefined)
+        return offNow instanceof Error ? record.unlogged(offNow) : record.refused(offNow, decision);
       if (answered.kind === 'refused') return record.refused(answered.refusal, decision);
       // While a person thought, the world went on: who calls and what is decided must hold now.
       if (principal.expiresAt <= clock.now()) return record.refused(refuse('token_expired'), decision);
-      if (ports.policies() !== policies) return passTheDoors(call, invocation, present, watch);
+      if (ports.policies() !== policies) return passTheDoors(call, invocation, passage, present, watch);
       const again = decide(policies, { ...request, now: clock.now() });
       if (again.effect === 'deny') return record.refused(denial(again), again);
       // By now a rule asks that did not then: whom it names has not said yes.
       const asksMore = again.effect === 'require_approval' && again.rules.some((id) => !decision.rules.includes(id));
-      if (asksMore) return passTheDoors(call, invocation, present, watch);
+      if (asksMore) return passTheDoors(call, invocation, passage, present, watch);
       permit = answered.permit;
       use = answered.use;
     }
@@ -152,7 +169,7 @@ export function createBroker(ports: Ports): RunningBroker {
       if (joined !== undefined) return joined;
       // Nothing runs: in that very moment the other one was delivered, or a person took their word back.
       if (permit.approval !== undefined) return record.refused(refuse('approval_changed'), decision);
-      return passTheDoors(call, invocation, present, watch);
+      return passTheDoors(call, invocation, passage, present, watch);
     }
     watch.lap('intent');
 
@@ -186,7 +203,11 @@ export function createBroker(ports: Ports): RunningBroker {
   }
 
   return {
-    list: (principal) => visibleTools(ports.policies(), principal),
+    async list(principal) {
+      const disabled = await bounded(ports.switches.disabledBackends(principal));
+      const visible = disabled === undefined ? [] : visibleTools(ports.policies(), principal);
+      return visible.filter(({ backend }) => !disabled?.has(backend.name));
+    },
 
     invoke(call) {
       const reply = arrive(call);
@@ -214,5 +235,11 @@ function denial(decision: Decision): Refusal {
 }
 
 function stillRunning(signal: AbortSignal): Refusal {
-  return refuse(whyStopped(signal) === 'cancelled' ? 'cancelled' : 'still_running');
+  const why = whyStopped(signal);
+  return refuse(why === 'deadline_exceeded' ? 'still_running' : why);
+}
+
+/** Why the call may not go on; an error where nobody knows whether it may. */
+function switchedOff(passage: Passage, readAnew = false): Promise<Refusal | Error | undefined> {
+  return bounded(passage.refusal(readAnew)).catch((error: unknown) => error as Error);
 }

@@ -18,11 +18,14 @@ import {
   verdictSchema,
   whoamiSchema,
 } from './http-api-schema.ts';
+import { SWITCH_OPERATIONS } from './http-api-switches.ts';
 import type { Problem } from './http-problem.ts';
 import type { Erasures } from './log/erasures.ts';
+import type { OperatorDesk } from './switches/operator-desk.ts';
 
 export interface Asked {
   readonly desk: ApprovalDesk;
+  readonly operators: OperatorDesk;
   readonly erasures: Erasures;
   readonly publicUrl: string;
   readonly person: Person;
@@ -34,7 +37,7 @@ export interface Asked {
   readonly body: unknown;
 }
 
-type Answered = { readonly value: unknown } | { readonly problem: Problem };
+export type Answered = { readonly value: unknown } | { readonly problem: Problem };
 
 export interface Operation {
   readonly id: string;
@@ -177,6 +180,7 @@ export const OPERATIONS: readonly Operation[] = [
       return erased === 'missing' ? { problem: NOTHING_TO_ERASE } : { value: { erased } };
     },
   },
+  ...SWITCH_OPERATIONS,
 ];
 
 const NOT_ADMIN: Problem = {
@@ -232,6 +236,7 @@ const STATUS: Record<ReviewRefused, number> = {
   already_decided: 409,
   over: 409,
   grant_too_wide: 422,
+  blocked: 403,
 };
 
 function refusedProblem(refused: ReviewRefused): Problem {

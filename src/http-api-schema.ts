@@ -10,10 +10,10 @@ import { MAX_ERASED_ENTRIES, MAX_REASON_CHARS } from './core/limits.ts';
 /** Of the digest: enough to recognise a request by, on a page or over the phone. */
 const DIGEST_CHARS = 12;
 
-const time = z.iso.datetime().describe('RFC 3339, in UTC.');
+export const time = z.iso.datetime().describe('RFC 3339, in UTC.');
 const state = z.enum(APPROVAL_STATES);
 
-const person = z.object({
+export const person = z.object({
   issuer: z.string(),
   subject: z.string(),
   name: z.string().describe('For people to recognise.'),

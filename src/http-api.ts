@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { ApprovalDesk } from './approval/approval-desk.ts';
 import { StoreError } from './core/errors.ts';
 import type { Person } from './core/approval.ts';
+import type { Switches } from './core/switches.ts';
 import { API_PATH, apiDocument } from './http-api-document.ts';
 import { OPERATIONS, type Operation } from './http-api-operations.ts';
 import { readJsonBody } from './http-body.ts';
@@ -14,12 +15,15 @@ import { challenge } from './identity/challenge.ts';
 import type { PeopleAuthenticator } from './identity/people-authenticator.ts';
 import type { Erasures } from './log/erasures.ts';
 import { protectedResourceMetadataUrl } from './identity/protected-resource.ts';
+import type { OperatorDesk } from './switches/operator-desk.ts';
 
 export interface HttpApiOptions {
   readonly publicUrl: string;
   readonly version: string;
   readonly authenticator: Pick<PeopleAuthenticator, 'authenticate'>;
   readonly desk: ApprovalDesk;
+  readonly operators: OperatorDesk;
+  readonly isBlocked: Switches['isBlocked'];
   readonly erasures: Erasures;
 }
 
@@ -111,9 +115,10 @@ export function createHttpApi(options: HttpApiOptions): HttpMount {
       }
       body = parsed.data;
     }
-    const { desk, erasures, publicUrl } = options;
+    const { desk, operators, erasures, publicUrl } = options;
+    const asked = { desk, operators, erasures, publicUrl, person, parameters, query: query.data, body };
     try {
-      const answered = await operation.run({ desk, erasures, publicUrl, person, parameters, query: query.data, body });
+      const answered = (await options.isBlocked(person)) ? { problem: BLOCKED } : await operation.run(asked);
       if ('problem' in answered) sendProblem(response, answered.problem);
       else sendJson(response, operation.status, answered.value);
     } catch (error) {
@@ -124,6 +129,12 @@ export function createHttpApi(options: HttpApiOptions): HttpMount {
   }
 }
 
+const BLOCKED: Problem = {
+  status: 403,
+  code: 'blocked',
+  title: 'An operator has blocked you here.',
+  detail: 'Nothing was shown or changed. Ask another admin to unblock you.',
+};
 const UNEXPECTED_BODY = 'The body is not as expected.';
 const UNAVAILABLE: Problem = {
   status: 503,

@@ -13,6 +13,7 @@ import type { JsonObject } from './core/json.ts';
 import type { Logger } from './core/logger.ts';
 import { MAX_FORM_BYTES } from './core/limits.ts';
 import { SignInError } from './core/sign-in-error.ts';
+import type { Switches } from './core/switches.ts';
 import type { HttpMount } from './http-api.ts';
 import { readBytes } from './http-body.ts';
 import { showApproval, showApprovals, takeDecision, type Shown } from './http-console-approvals.ts';
@@ -21,6 +22,8 @@ import type { PeopleSignIn, SignInAttempt } from './identity/people-sign-in.ts';
 export interface HttpConsoleOptions {
   readonly publicUrl: string;
   readonly desk: ApprovalDesk;
+  /** Who is blocked sees and changes nothing. Rejects with StoreError. */
+  readonly isBlocked: Switches['isBlocked'];
   readonly signIn: PeopleSignIn;
   /** Who is signed in; see Viewer. */
   readonly session: SealedCookie;
@@ -97,6 +100,7 @@ export function createHttpConsole(options: HttpConsoleOptions): HttpMount {
       const viewer = await viewerOf(request);
       const id = APPROVAL.exec(path)?.[1];
       if (viewer === undefined) await beginSignIn(response, path);
+      else if (await options.isBlocked(viewer.person)) send(response, 403, blockedPage(viewer));
       else if (id === undefined) show(response, await showApprovals(context, viewer));
       else show(response, await showApproval(context, viewer, id));
     } else {
@@ -127,6 +131,8 @@ export function createHttpConsole(options: HttpConsoleOptions): HttpMount {
     if (id === undefined) {
       response.setHeader('Set-Cookie', session.clear());
       redirect(response, '/console/signed-out');
+    } else if (await options.isBlocked(viewer.person)) {
+      send(response, 403, blockedPage(viewer));
     } else {
       show(response, await takeDecision(context, viewer, id, form));
     }
@@ -168,6 +174,11 @@ function redirect(response: ServerResponse, location: string): void {
 function send(response: ServerResponse, status: number, text: string, type = 'text/html; charset=utf-8'): void {
   response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
   response.end(text);
+}
+
+function blockedPage(viewer: Viewer): string {
+  const words = 'An operator has blocked you here. Nothing was shown or changed. Ask another admin to unblock you.';
+  return messagePage('You are blocked', words, again(LIST), viewer);
 }
 
 function again(to: string): { href: string; text: string } {

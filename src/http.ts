@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ApprovalDesk } from './approval/approval-desk.ts';
 import type { Broker } from './core/broker.ts';
+import type { Switches } from './core/switches.ts';
 import { HEADERS_TIMEOUT_MS, IDLE_CONNECTION_MS, MAX_BODY_BYTES, MAX_HEADER_BYTES } from './core/limits.ts';
 import { REQUEST_TIMEOUT_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
@@ -22,6 +23,7 @@ import {
   protectedResourceMetadataUrl,
 } from './identity/protected-resource.ts';
 import { createMcpHttp } from './mcp-http.ts';
+import type { OperatorDesk } from './switches/operator-desk.ts';
 import type { Waits } from './mcp.ts';
 
 /** One thing that must hold for calls to be served. */
@@ -57,8 +59,11 @@ export interface PeopleSide {
   readonly clientId: string;
   readonly authenticator: Pick<PeopleAuthenticator, 'authenticate'>;
   readonly desk: ApprovalDesk;
+  readonly operators: OperatorDesk;
+  /** Who is blocked opens nothing here. Rejects with StoreError. */
+  readonly isBlocked: Switches['isBlocked'];
   readonly erasures: Erasures;
-  readonly console: Omit<HttpConsoleOptions, 'publicUrl' | 'desk' | 'logger'>;
+  readonly console: Omit<HttpConsoleOptions, 'publicUrl' | 'desk' | 'isBlocked' | 'logger'>;
 }
 
 export interface HttpApp {
@@ -161,7 +166,9 @@ export function createHttpApp(options: HttpOptions): HttpApp {
 
   const { people, publicUrl } = options;
   const api = people && createHttpApi({ ...people, publicUrl, version: options.version });
-  const pages = people && createHttpConsole({ ...people.console, desk: people.desk, publicUrl, logger });
+  const pages =
+    people &&
+    createHttpConsole({ ...people.console, desk: people.desk, isBlocked: people.isBlocked, publicUrl, logger });
   if (people !== undefined) {
     const document = peopleResourceMetadata(`${publicUrl}/api`, people);
     const { pathname } = new URL(protectedResourceMetadataUrl(document.resource));

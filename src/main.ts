@@ -22,6 +22,9 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   store: async () => (await import('./cli/store.ts')).storeCommand(),
   approvals: async () => (await import('./cli/approvals.ts')).approvalsCommand(),
   grants: async () => (await import('./cli/grants.ts')).grantsCommand(),
+  leases: async () => (await import('./cli/leases.ts')).leasesCommand(),
+  principals: async () => (await import('./cli/principals.ts')).principalsCommand(),
+  backends: async () => (await import('./cli/backends.ts')).backendsCommand(),
   login: async () => (await import('./cli/login.ts')).loginCommand(),
   logout: async () => (await import('./cli/login.ts')).logoutCommand(),
   whoami: async () => (await import('./cli/login.ts')).whoamiCommand(),
@@ -37,7 +40,7 @@ const program = new Command('sallyport')
 
 const asked = process.argv[2] ?? '';
 const wanted = COMMANDS[asked] === undefined ? Object.values(COMMANDS) : [COMMANDS[asked]];
-for (const load of wanted) program.addCommand((await load()).exitOverride().showHelpAfterError('(try --help)'));
+for (const load of wanted) program.addCommand(withOurExitCodes(await load()));
 
 try {
   await program.parseAsync();
@@ -45,4 +48,10 @@ try {
   // commander has already said what was wrong; asking for help or the version is not an error.
   process.exitCode =
     error instanceof CommanderError ? (error.exitCode === 0 ? EXIT.good : EXIT.usage) : explainFailure(error);
+}
+
+/** Commands inside commands inherit nothing of this. */
+function withOurExitCodes(command: Command): Command {
+  for (const inner of command.commands) withOurExitCodes(inner);
+  return command.exitOverride().showHelpAfterError('(try --help)');
 }

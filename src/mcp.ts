@@ -97,7 +97,7 @@ export function createMcpServer(
   server.setRequestHandler('tools/list', (_request, context) =>
     told(async () => {
       const { principal } = await identify(context);
-      return { tools: broker.list(principal).map(advertised) };
+      return { tools: (await broker.list(principal)).map(advertised) };
     }),
   );
 

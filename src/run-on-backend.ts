@@ -19,6 +19,7 @@ import type { InboundToken } from './core/inbound-token.ts';
 import { resolveArguments } from './resolve-arguments.ts';
 import { isJsonObject } from './core/json.ts';
 import { CANCEL_GRACE_MS } from './core/limits.ts';
+import { StoppedByOperator } from './core/switches.ts';
 import type { Logger } from './core/logger.ts';
 import type { SecondOpinion } from './core/masking.ts';
 import type { IssuedTokens, TokenVault } from './core/token-vault.ts';
@@ -95,7 +96,7 @@ export async function runOnBackend(
       const call = tool.call({ intent, lease, arguments: args.resolved, deadline, signal: stop });
       answer = await untilAborted(call, stop, { graceMs: CANCEL_GRACE_MS });
     } catch (error) {
-      return { ...withoutAnswer(error, tool, signal), lease: lease?.id };
+      return { ...withoutAnswer(error, tool, stop), lease: lease?.id };
     } finally {
       watch.lap('backend');
     }
@@ -165,6 +166,9 @@ const OUTCOME_OF: Record<BackendErrorCode, Outcome> = {
 
 function withoutAnswer(error: unknown, tool: Tool, signal: AbortSignal): { outcome: Outcome; refusal: Refusal } {
   if (error instanceof BackendError) {
+    if (error.code === 'cancelled' && whyStopped(signal) === 'stopped_by_operator') {
+      return { outcome: 'cancelled', refusal: refuse('stopped_by_operator', { detail: error.detail }) };
+    }
     const words = error.words === undefined ? {} : { words: error.words };
     return { outcome: OUTCOME_OF[error.code], refusal: refuse(error.code, { ...words, detail: error.detail }) };
   }
@@ -172,13 +176,14 @@ function withoutAnswer(error: unknown, tool: Tool, signal: AbortSignal): { outco
   const detail = signal.aborted ? 'the backend did not stop in time' : `fault of the tool kind: ${nameOf(error)}`;
   if (!tool.annotations.readOnly) return { outcome: 'unknown', refusal: refuse('outcome_unknown', { detail }) };
   const code = signal.aborted ? whyStopped(signal) : 'internal';
-  return { outcome: code === 'cancelled' ? 'cancelled' : 'failed', refusal: refuse(code, { detail }) };
+  const stopped = code === 'cancelled' || code === 'stopped_by_operator';
+  return { outcome: stopped ? 'cancelled' : 'failed', refusal: refuse(code, { detail }) };
 }
 
-export function whyStopped(signal: AbortSignal): 'deadline_exceeded' | 'cancelled' {
-  return signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError'
-    ? 'deadline_exceeded'
-    : 'cancelled';
+export function whyStopped(signal: AbortSignal): 'deadline_exceeded' | 'stopped_by_operator' | 'cancelled' {
+  const { reason } = signal as { reason: unknown };
+  if (reason instanceof StoppedByOperator) return 'stopped_by_operator';
+  return reason instanceof DOMException && reason.name === 'TimeoutError' ? 'deadline_exceeded' : 'cancelled';
 }
 
 /** A fault's message may quote data of the backend's: its name alone goes to the log. */

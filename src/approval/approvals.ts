@@ -1,5 +1,5 @@
 // The approve door: one open approval for one digest, waited for by whoever makes the call, used once.
-import type { Approval } from '../core/approval.ts';
+import type { Approval, Person } from '../core/approval.ts';
 import type { ApprovalRecords } from '../core/approval-records.ts';
 import type { Approvals, Ask, Obtained, Reviews } from '../core/approvals.ts';
 import type { Clock } from '../core/clock.ts';
@@ -10,6 +10,7 @@ import type { GrantRecords, Grants } from '../core/grants.ts';
 import { APPROVAL_LOOK_MS, MAX_PENDING_APPROVALS_PER_PRINCIPAL } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import { Conflict } from '../core/store.ts';
+import type { Switches, Target } from '../core/switches.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import { endedEntry, requestedEntry, reviewedEntry, usedEntry } from './approval-entries.ts';
 import { endedRefusal } from './approval-words.ts';
@@ -25,11 +26,15 @@ export interface ApprovalsOptions {
   readonly outbox: Outbox;
   readonly log: Log;
   readonly clock: Clock;
+  /** Who is blocked decides about nothing. */
+  readonly isBlocked: Switches['isBlocked'];
 }
 
 export interface RunningApprovals extends Approvals, Reviews, Grants {
   /** Ends what nobody decided in time. Called now and then, so that it is in the log also where nobody waits. */
   expireOverdue(): Promise<void>;
+  /** Ends what waits, and what was given for a while, for what an operator has switched off. */
+  withdraw(target: Target, person: Person): Promise<{ readonly approvals: number; readonly grants: number }>;
 }
 
 export function createApprovals({ records, outbox, log, clock, ...options }: ApprovalsOptions): RunningApprovals {
@@ -132,6 +137,7 @@ export function createApprovals({ records, outbox, log, clock, ...options }: App
       for (;;) {
         let approval = await records.find(id);
         if (approval === undefined) return { refused: 'unknown' };
+        if (await options.isBlocked(person)) return { refused: 'blocked' };
         const now = clock.now();
         if (!isOver(approval.state) && approval.expiresAt <= now) approval = await end(approval, 'expire');
         const review = { person, verdict, reason, at: now, grant };
@@ -173,6 +179,14 @@ export function createApprovals({ records, outbox, log, clock, ...options }: App
 
     grants: (filter) => grants.grants(filter),
     revoke: (grant, person) => grants.revoke(grant, person),
+
+    async withdraw(target, person) {
+      const [ended, given] = await Promise.all([
+        records.openOf(target).then((found) => Promise.all(found.map((approval) => end(approval, 'cancel')))),
+        grants.withdraw(target, person),
+      ]);
+      return { approvals: ended.filter(({ state }) => state === 'cancelled').length, grants: given };
+    },
 
     async expireOverdue() {
       for (const approval of await records.overdue(clock.now())) await end(approval, 'expire');

@@ -8,6 +8,7 @@ import { Permit } from '../core/evidence.ts';
 import type { GivenAccess, Grant, GrantEnd, GrantRecords, Grants } from '../core/grants.ts';
 import type { Log } from '../core/log.ts';
 import { Conflict, type Change } from '../core/store.ts';
+import type { Target } from '../core/switches.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import { isApprover } from './requirement.ts';
 
@@ -24,6 +25,8 @@ export interface RunningGrants extends Grants {
   /** To be committed with the review that gives it. */
   given(approval: Approval, scope: string, access: GivenAccess): Change;
   expireOverdue(): Promise<void>;
+  /** Ends those that the target concerns; resolves with how many it ended. */
+  withdraw(target: Target, person: Person): Promise<number>;
 }
 
 export function createGrants({ records, approvals, log, clock }: GrantsOptions): RunningGrants {
@@ -73,6 +76,12 @@ export function createGrants({ records, approvals, log, clock }: GrantsOptions):
       const approval = await approvals.find(grant.approval);
       if (approval?.requirements.some((one) => isApprover(one, person)) !== true) return 'not_an_approver';
       return (await end(grant, 'revoked', person)) ? 'revoked' : 'over';
+    },
+
+    async withdraw(target, person) {
+      const found = await records.runningOf(target);
+      const ended = await Promise.all(found.map((grant) => end(grant, 'revoked', person)));
+      return ended.filter((didEnd) => didEnd).length;
     },
 
     async expireOverdue() {

@@ -17,6 +17,8 @@ export function reviewRefusedWords(refused: ReviewRefused): string {
       return 'Enough people have approved this call; one more changes nothing. Until it runs you can still deny it.';
     case 'grant_too_wide':
       return 'The rules of this call do not let access be given for a while, or not for so long or so many calls. Give less, or approve the one call.';
+    case 'blocked':
+      return 'An operator has blocked you here, so your word does not count. Ask the operator.';
     case 'over':
       return 'This approval is over: it was denied, used, withdrawn, or its time is up. If the agent makes the call again, you are asked anew.';
   }

@@ -8,14 +8,18 @@ import type { Keys } from '../core/keys.ts';
 import { CONSOLE_SESSION_S, SIGN_IN_S } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Switches } from '../core/switches.ts';
 import type { PeopleSide } from '../http.ts';
 import type { Erasures } from '../log/erasures.ts';
 import type { AuthFailures } from '../identity/auth-failures.ts';
 import { createPeopleAuthenticator } from '../identity/people-authenticator.ts';
 import { createPeopleSignIn } from '../identity/people-sign-in.ts';
+import type { OperatorDesk } from '../switches/operator-desk.ts';
 
 interface Shared {
   readonly desk: ApprovalDesk;
+  readonly operators: OperatorDesk;
+  readonly switches: Pick<Switches, 'isBlocked'>;
   readonly erasures: Erasures;
   readonly keys: Pick<Keys, 'digest'>;
   readonly log: Log;
@@ -29,7 +33,7 @@ export function openPeopleSide(config: Config, shared: Shared): PeopleSide | und
   const { people, issuers, publicUrl } = config;
   const issuer = issuers.find((candidate) => candidate.issuer === people?.issuer);
   if (people === undefined || issuer === undefined) return undefined;
-  const { desk, erasures, keys, log, clock, logger, failures } = shared;
+  const { desk, operators, switches, erasures, keys, log, clock, logger, failures } = shared;
   const { groupsClaim, algorithms } = issuer;
   const groupPrefix = issuers.length > 1 ? `${issuer.name ?? ''}:` : '';
 
@@ -49,6 +53,8 @@ export function openPeopleSide(config: Config, shared: Shared): PeopleSide | und
     issuer: people.issuer,
     clientId: people.clientId,
     desk,
+    operators,
+    isBlocked: (person) => switches.isBlocked(person),
     erasures,
     authenticator: {
       async authenticate(authorization) {

@@ -49,8 +49,11 @@ import { openLogTree } from '../store/log-tree.ts';
 import { openPostgresStore } from '../store/postgres-store.ts';
 import { createRepeatedCalls } from '../store/repeated-calls.ts';
 import { createSessions } from '../store/sessions.ts';
+import { createSwitchRecords } from '../store/switch-records.ts';
 import { createTokenVault, expiredTokens } from '../store/token-records.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
+import { createOperatorDesk } from '../switches/operator-desk.ts';
+import { openSwitchGate } from '../switches/switch-gate.ts';
 import { toolKinds } from '../../tools/kinds.ts';
 import type { BackendChange } from '../../tools/tool-kind.ts';
 import { openPeopleSide } from './compose-people.ts';
@@ -135,6 +138,9 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   };
   void verifier.prepare();
 
+  const switchRecords = createSwitchRecords(store);
+  const switches = opening.use(await openSwitchGate({ records: switchRecords, leases, clock, logger }));
+
   const approvalRecords = createApprovalRecords(store);
   const deliveries = createDeliveryRecords(store);
   const approvals = createApprovals({
@@ -143,6 +149,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
     outbox: deliveries,
     log,
     clock,
+    isBlocked: (person) => switches.isBlocked(person),
   });
   const expire = (): void => {
     approvals.expireOverdue().catch((error: unknown) => {
@@ -161,6 +168,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   const broker = createBroker({
     policies: () => policies.current(),
     sessions: createSessions({ store, clock }),
+    switches,
     approvals,
     log,
     leases,
@@ -192,9 +200,17 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
     tool,
     requestOf,
   });
+  const operators = createOperatorDesk({
+    records: switchRecords,
+    log,
+    clock,
+    policies: () => policies.current(),
+    withdraw: (target, person) => approvals.withdraw(target, person),
+    look: () => switches.look(),
+  });
   const erasures = createErasures({ log, payloads: payloadRecords(store), rules: config.retention, clock });
   opening.use(startRetaining({ erasures, logger }));
-  const people = openPeopleSide(config, { desk, erasures, keys, log, clock, logger, failures });
+  const people = openPeopleSide(config, { desk, operators, switches, erasures, keys, log, clock, logger, failures });
   const told = { store, log, approvals: approvalRecords, deliveries, reviews: approvals, requestOf, tool };
   const { delivering, clicks } = openSlack(config, { ...told, clock, logger });
   opening.use(delivering);

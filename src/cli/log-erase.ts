@@ -1,9 +1,9 @@
 // `sallyport log erase`: removes what was kept beside entries, over the API of a running broker.
 import { Command } from 'commander';
+import { printAnswer } from './people-answer.ts';
 import { callApi } from './people-api.ts';
 import { withBroker, type PeopleOptions } from './people-broker.ts';
 import { moment, wholeNumber } from './log-list.ts';
-import { EXIT } from './terminal.ts';
 
 interface EraseOptions extends PeopleOptions {
   readonly invocation?: string;
@@ -25,18 +25,9 @@ export function eraseCommand(): Command {
     .option('--retention <name>', 'what a retention rule of the configuration is about by now')
     .requiredOption('--reason <words>', 'why; it stands in the log')
     .option('--json', 'as JSON')
-    .action(
-      async (seqs: readonly number[], { invocation, before, retention, reason, json, ...options }: EraseOptions) => {
-        const asked = { invocation, before, retention, reason, ...(seqs.length > 0 && { entries: seqs }) };
-        const answer = await callApi(options, '/log/erasures', asked);
-        if ('problem' in answer) {
-          const { title, detail } = answer.problem;
-          process.stderr.write(json ? `${JSON.stringify(answer.problem)}\n` : `${title}\n${detail}\n`);
-          process.exitCode = EXIT.no;
-          return;
-        }
-        const { erased } = answer.value as { readonly erased: number };
-        process.stdout.write(json ? `${JSON.stringify(answer.value)}\n` : `${erased} payloads erased\n`);
-      },
-    );
+    .action(async (seqs: readonly number[], { invocation, before, retention, reason, ...options }: EraseOptions) => {
+      const asked = { invocation, before, retention, reason, ...(seqs.length > 0 && { entries: seqs }) };
+      const answer = await callApi(options, '/log/erasures', asked);
+      printAnswer(options, answer, (value) => `${(value as { readonly erased: number }).erased} payloads erased\n`);
+    });
 }

@@ -42,7 +42,7 @@ const STATES: Record<ApprovalState, { readonly words: string; readonly look: str
   used: { words: 'approved, and made', look: 'good' },
   denied: { words: 'denied', look: 'bad' },
   expired: { words: 'expired', look: 'quiet' },
-  cancelled: { words: 'withdrawn by the agent', look: 'quiet' },
+  cancelled: { words: 'withdrawn', look: 'quiet' },
 };
 
 export function listPage(listed: readonly ListedApproval[], now: number, viewer: Viewer): string {

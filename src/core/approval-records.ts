@@ -1,6 +1,7 @@
 // The port behind which approvals are kept. Implemented in src/store. Statements are committed with their log entry.
 import type { Approval, ApprovalFilter, ApprovalState, Review } from './approval.ts';
 import type { Statement } from './store.ts';
+import type { Target } from './switches.ts';
 
 export interface ApprovalRecords {
   /** The approval of this digest that is pending, or approved and not used. At most one exists. */
@@ -10,6 +11,8 @@ export interface ApprovalRecords {
   list(filter: ApprovalFilter): Promise<readonly Approval[]>;
   /** Open approvals whose time was up at `now`. */
   overdue(now: number): Promise<readonly Approval[]>;
+  /** Open approvals that the target concerns. */
+  openOf(target: Target): Promise<readonly Approval[]>;
   countPending(principalKey: string): Promise<number>;
 
   /** Conflict where another one of the same digest is open. */

@@ -98,7 +98,8 @@ export type ReviewRefused =
   | 'already_reviewed'
   | 'already_decided'
   | 'over'
-  | 'grant_too_wide';
+  | 'grant_too_wide'
+  | 'blocked';
 
 export interface ApprovalFilter {
   readonly state?: ApprovalState;

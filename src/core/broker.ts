@@ -7,8 +7,11 @@ import type { Principal } from './principal.ts';
 import type { Tool } from './tool.ts';
 
 export interface Broker {
-  /** The tools this principal could be allowed, arguments aside; in a stable order. */
-  list(principal: Principal): readonly Tool[];
+  /**
+   * The tools this principal could be allowed, arguments aside, in a stable order; none of a backend that is switched off, and
+   * none at all for a principal that is blocked. Rejects with StoreError where that cannot be known.
+   */
+  list(principal: Principal): Promise<readonly Tool[]>;
   /** Takes one call through the doors. Resolves with words for every refusal; rejects only for a fault of the broker's own. */
   invoke(call: Call): Promise<Reply>;
 }

@@ -7,12 +7,20 @@ import type { DecisionReason, Effect, Invocation } from './invocation.ts';
 import type { JsonObject } from './json.ts';
 import type { Tool } from './tool.ts';
 import type { PrincipalFacts } from './principal.ts';
+import type { PrincipalKind } from './switches.ts';
 
 /** Principal as it stands in entries. */
 export interface EntryPrincipal {
   readonly issuer: string;
   readonly subject: string;
   readonly actor: string;
+}
+
+/** A person as they stand in entries. */
+interface EntryPerson {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly name: string;
 }
 
 /** What every entry about an invocation carries. */
@@ -151,6 +159,34 @@ export type EntryBody =
       readonly reference: string;
       readonly session: string;
       readonly principal: EntryPrincipal;
+    }
+  /** An operator takes it back: `lease.revoked` says when it is gone. */
+  | {
+      readonly type: 'lease.recalled';
+      readonly lease: string;
+      readonly backend: string;
+      readonly provider: string;
+      readonly reference: string;
+      readonly session: string;
+      readonly principal: EntryPrincipal;
+      readonly reason: string;
+      readonly person: EntryPerson;
+    }
+  | {
+      readonly type: 'principal.blocked' | 'principal.unblocked';
+      readonly kind: PrincipalKind;
+      /** The subject, the agent, or the id of the session. */
+      readonly name: string;
+      /** Of a subject or agent; absent where every issuer is meant. */
+      readonly issuer?: string;
+      readonly reason: string;
+      readonly person: EntryPerson;
+    }
+  | {
+      readonly type: 'backend.disabled' | 'backend.enabled';
+      readonly backend: string;
+      readonly reason: string;
+      readonly person: EntryPerson;
     }
   | { readonly type: 'policy.loaded'; readonly policy: string; readonly tools: number; readonly rules: number }
   | { readonly type: 'policy.refused'; readonly policy?: string; readonly problems: readonly string[] }

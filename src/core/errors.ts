@@ -86,6 +86,22 @@ export const REFUSALS = {
     retryable: false,
     words: 'The system behind this tool failed. The call had no effect.',
   },
+  principal_blocked: {
+    level: 'warn',
+    retryable: false,
+    words: 'An operator has blocked you. The call was not made, and making it again will not change that.',
+  },
+  backend_disabled: {
+    level: 'warn',
+    retryable: false,
+    words:
+      'An operator has switched off the system behind this tool. The call was not made, and making it again will not change that for now.',
+  },
+  stopped_by_operator: {
+    level: 'warn',
+    retryable: false,
+    words: 'An operator stopped this call, and it had no effect. Do not make it again unless the user asks for that.',
+  },
   deadline_exceeded: {
     level: 'warn',
     retryable: false,

@@ -1,6 +1,7 @@
 // Access for a while: what a person may give in the place of one call, how it is kept, and how it is taken back.
 import type { Person } from './approval.ts';
 import type { Statement } from './store.ts';
+import type { Target } from './switches.ts';
 
 /** The `grant` block of a rule: the most that may be given. */
 export interface GrantLimits {
@@ -58,6 +59,8 @@ export interface GrantRecords {
   list(filter: { readonly running: boolean; readonly limit: number }): Promise<readonly Grant[]>;
   /** Those that have not ended and whose time was up at `now`. */
   overdue(now: number): Promise<readonly Grant[]>;
+  /** Those that have not ended and that the target concerns. */
+  runningOf(target: Target): Promise<readonly Grant[]>;
   opened(grant: Grant): Statement;
   /** Takes one use. Conflict where anything about it has changed since it was read. */
   used(grant: Grant): Statement;

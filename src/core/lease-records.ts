@@ -27,6 +27,8 @@ export interface LeaseRecord {
   readonly strandedAt?: number | undefined;
   /** SHA-256 (hex) of the backend's definition it was made under. */
   readonly optionsHash: string;
+  /** When an operator took it back; undefined where nobody has. */
+  readonly recalledAt?: number | undefined;
 }
 
 export interface LeaseRecords {
@@ -38,6 +40,16 @@ export interface LeaseRecords {
   stranded(id: string, at: number): Statement;
   /** Closes it; a Conflict where somebody else has closed it. */
   closed(id: string, at: number): Statement;
-  /** Open leases that may be over: of `broker` itself, of brokers that stopped or fell silent before `silentSince`, and those past `now`. */
-  overdue(of: { broker: string; silentSince: number; now: number }): Promise<readonly LeaseRecord[]>;
+  /**
+   * Open leases that may be over: of `broker` itself, of brokers that stopped or fell silent before `silentSince`, those past
+   * `now`, and those that were taken back before `recalledBefore`.
+   */
+  overdue(of: OverdueAt): Promise<readonly LeaseRecord[]>;
+}
+
+export interface OverdueAt {
+  readonly broker: string;
+  readonly silentSince: number;
+  readonly recalledBefore: number;
+  readonly now: number;
 }

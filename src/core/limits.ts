@@ -62,6 +62,12 @@ export const APPROVAL_LOOK_MS = 15_000;
 export const APPROVAL_POLL_MS = 100;
 /** How often a broker asks the store whether grants that it uses have ended. */
 export const GRANT_POLL_MS = 200;
+/** How often a broker asks the store what is switched off. */
+export const SWITCH_POLL_MS = 200;
+/** What was read earlier than this is read again before a call may go on; where it cannot be, no call may. */
+export const SWITCH_STALE_MS = 1_000;
+/** A lease that was taken back and is still open after this is ended by another broker than its own. */
+export const RECALL_GRACE_MS = 2_000;
 /** Clients of the 2025 era give a call 60 s by default, and must have their answer before that. */
 export const LEGACY_PATIENCE_MS = 55_000;
 /** Clients of the 2026 era give each round of a call 60 s by default. */

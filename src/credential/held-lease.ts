@@ -11,6 +11,7 @@ import { CANCEL_GRACE_MS } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import type { Logger } from '../core/logger.ts';
 import { Conflict } from '../core/store.ts';
+import { StoppedByOperator } from '../core/switches.ts';
 import type { BackendRef, CredentialDeclaration } from '../core/tool.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import { keepRenewed } from './renewal.ts';
@@ -97,6 +98,10 @@ export class HeldLease {
     this.issued = this.#issue(inbound);
     // Whoever waits for it hears of a failure; when nobody does any more, it is no fault of the process.
     this.issued.catch(() => this.end('failed'));
+  }
+
+  get record(): LeaseRecord {
+    return this.#record;
   }
 
   /** What its credential is called at the backend. */
@@ -214,7 +219,7 @@ export class HeldLease {
   async #end(reason: string): Promise<void> {
     const { log, records, clock, logger } = this.#ports;
     clearTimeout(this.#timer);
-    this.#ended.abort();
+    this.#ended.abort(reason === 'operator' ? new StoppedByOperator() : undefined);
     try {
       await this.issued.catch(() => undefined); // What is half made cannot be revoked yet.
       this.#renewal?.[Symbol.dispose]();

@@ -1,7 +1,7 @@
 // Ends leases that nobody holds any more: those of brokers that died, and those whose revocation failed.
 import type { CredentialProvider } from '../core/credential.ts';
 import type { LeaseRecord } from '../core/lease-records.ts';
-import { BROKER_SILENT_MS } from '../core/limits.ts';
+import { BROKER_SILENT_MS, RECALL_GRACE_MS } from '../core/limits.ts';
 import { Conflict } from '../core/store.ts';
 import type { BackendRef } from '../core/tool.ts';
 import { endedEntry } from './held-lease.ts';
@@ -49,7 +49,7 @@ export function createSweep(options: SweepOptions): () => Promise<void> {
     } catch (error) {
       if (record.endsAt === undefined || record.endsAt > now) throw error;
     }
-    const reason = record.expiresAt <= now ? 'ttl' : 'sweep';
+    const reason = endReason(record, now);
     await log.append([{ body: endedEntry(record, reason) }], [records.closed(record.id, now)]);
   }
 
@@ -100,9 +100,22 @@ export function createSweep(options: SweepOptions): () => Promise<void> {
   return async () => {
     const now = clock.now();
     const backends = new Map([...options.backends()].map((backend) => [backend.name, backend]));
-    await endRecords(await records.overdue({ broker, silentSince: now - BROKER_SILENT_MS, now }), backends);
+    await endRecords(
+      await records.overdue({
+        broker,
+        silentSince: now - BROKER_SILENT_MS,
+        recalledBefore: now - RECALL_GRACE_MS,
+        now,
+      }),
+      backends,
+    );
     for (const backend of backends.values()) await endLeftovers(backend);
   };
+}
+
+function endReason({ recalledAt, expiresAt }: LeaseRecord, now: number): string {
+  if (recalledAt !== undefined) return 'operator';
+  return expiresAt <= now ? 'ttl' : 'sweep';
 }
 
 interface Login {

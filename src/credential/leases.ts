@@ -5,7 +5,7 @@ import { untilAborted } from '../core/deadline.ts';
 import { CredentialError } from '../core/errors.ts';
 import type { Intent, PermitGrant } from '../core/evidence.ts';
 import type { InboundToken } from '../core/inbound-token.ts';
-import type { LeaseRecords } from '../core/lease-records.ts';
+import type { LeaseRecord, LeaseRecords } from '../core/lease-records.ts';
 import { LEASE_SWEEP_INTERVAL_MS, MAX_LEASES_PER_PRINCIPAL } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import type { Logger } from '../core/logger.ts';
@@ -31,6 +31,10 @@ export interface RunningLeases extends Leases, AsyncDisposable {
   start(): void;
   /** Ends what should have ended. Resolves when each such lease is revoked, or has failed and stays for the next sweep. */
   sweep(): Promise<void>;
+  /** Ends those of this process that `which` chooses at an operator's word, and stops the calls on them. */
+  stop(which: (lease: LeaseRecord) => boolean): Promise<void>;
+  /** Whether this process holds the lease, and so ends it itself. */
+  holds(id: string): boolean;
 }
 
 export function createLeases(options: LeasesOptions): RunningLeases {
@@ -44,10 +48,14 @@ export function createLeases(options: LeasesOptions): RunningLeases {
   const sweepRecords = createSweep({
     ...options,
     providers,
-    isHeld: ({ id }) => [...held].some((lease) => lease.id === id),
+    isHeld: ({ id }) => holds(id),
     isInUse: (reference) => [...held].some((lease) => lease.reference === reference),
   });
   let timer: NodeJS.Timeout | undefined;
+
+  function holds(id: string): boolean {
+    return [...held].some((lease) => lease.id === id);
+  }
 
   function leaseFor(
     intent: Intent,
@@ -144,6 +152,8 @@ export function createLeases(options: LeasesOptions): RunningLeases {
     },
 
     endSession: (session, reason) => endEvery((lease) => lease.session === session, reason),
+    stop: (which) => endEvery((lease) => which(lease.record), 'operator'),
+    holds,
     endAll: (reason) => endEvery(() => true, reason),
     sweep,
 

@@ -21,6 +21,7 @@ export function gistOf(body: JsonObject): string {
     reviewOf(body),
     named('lease', body['lease']),
     body['type'] === 'lease.issued' ? named('by', body['provider']) : '',
+    stoppedOf(body),
     textOf(body['reference']),
     named('until', body['expires']),
     named('because of', body['reason']),
@@ -44,6 +45,7 @@ export function gistOf(body: JsonObject): string {
 
 function reviewOf({ verdict, person, state }: JsonObject): string {
   if (!isJsonObject(person)) return '';
+  if (verdict === undefined) return `by ${word(person['name'])}`;
   return `${verdict === 'approve' ? 'approved' : 'denied'} by ${word(person['name'])} (now ${word(state)})`;
 }
 
@@ -56,6 +58,13 @@ function changesOf({ backend, tools, more }: JsonObject): string {
     isJsonObject(tool) ? [`${word(tool['name'])} ${word(tool['change'])}`] : [],
   );
   return `${word(backend)}: ${listed.join(', ')}${typeof more === 'number' ? ` and ${String(more)} more` : ''}`;
+}
+
+/** What an operator blocked or disabled, or lets be again. */
+function stoppedOf({ type, kind, name, issuer, backend }: JsonObject): string {
+  if (type === 'backend.disabled' || type === 'backend.enabled') return `backend ${word(backend)}`;
+  if (type !== 'principal.blocked' && type !== 'principal.unblocked') return '';
+  return `${word(kind)} ${word(name)}${issuer === undefined ? '' : ` of ${word(issuer)}`}`;
 }
 
 function decisionOf(decision: Json | undefined): string {

@@ -48,6 +48,7 @@ const upstreamTool = closed({ name: text, change: oneOf('changed', 'added', 'rem
 const ofInvocation = { invocation: text, session: text, principal, tool: text, policy: text };
 const ofApproval = { approval: text, principal, session: text, tool: text, backend: text, policy: text };
 const ofLease = { lease: text, backend: text, reference: text, session: text, principal, reason: text };
+const ofPrincipal = { kind: oneOf('subject', 'agent', 'session'), name: text, reason: text, person };
 
 const BODIES: { readonly [Each in Type]: Described<BodyOf<Each>> } = {
   refused: { always: { ...ofInvocation, code: text }, maybe: { detail: text, decision, doors: numbers } },
@@ -108,6 +109,11 @@ const BODIES: { readonly [Each in Type]: Described<BodyOf<Each>> } = {
     always: { lease: text, backend: text, provider: text, reference: text, session: text, principal },
     maybe: {},
   },
+  'lease.recalled': { always: { ...ofLease, provider: text, person }, maybe: {} },
+  'principal.blocked': { always: ofPrincipal, maybe: { issuer: text } },
+  'principal.unblocked': { always: ofPrincipal, maybe: { issuer: text } },
+  'backend.disabled': { always: { backend: text, reason: text, person }, maybe: {} },
+  'backend.enabled': { always: { backend: text, reason: text, person }, maybe: {} },
   'policy.loaded': { always: { policy: text, tools: whole, rules: whole }, maybe: {} },
   'policy.refused': { always: { problems: texts }, maybe: { policy: text } },
   'upstream.changed': {

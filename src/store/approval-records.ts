@@ -5,6 +5,7 @@ import type { Store } from '../core/store.ts';
 import { watchApprovals } from './approval-watch.ts';
 import { queries, statement } from './queries.ts';
 import type { ApprovalsTable, ReviewsTable } from './schema.ts';
+import { concerned } from './target-rows.ts';
 
 const OPEN: Approval['state'][] = ['pending', 'approved'];
 
@@ -45,6 +46,9 @@ export function createApprovalRecords(store: Store): ApprovalRecords {
       const overdue = queries.selectFrom('approvals').selectAll().where('state', 'in', OPEN);
       return read(overdue.where('expires_at', '<=', now).limit(1_000));
     },
+
+    openOf: (target) =>
+      read(queries.selectFrom('approvals').selectAll().where('state', 'in', OPEN).where(concerned(target))),
 
     async countPending(principalKey) {
       const pending = queries

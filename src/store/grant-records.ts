@@ -4,6 +4,7 @@ import type { Store } from '../core/store.ts';
 import { watchGrants } from './grant-watch.ts';
 import { queries, statement } from './queries.ts';
 import type { GrantsTable } from './schema.ts';
+import { concerned } from './target-rows.ts';
 
 export function createGrantRecords(store: Store): GrantRecords {
   const watch = watchGrants(store);
@@ -27,6 +28,8 @@ export function createGrantRecords(store: Store): GrantRecords {
     list: (filter) => read((filter.running ? running : all).limit(filter.limit)),
 
     overdue: (now) => read(running.where('expires_at', '<=', now).limit(1_000)),
+
+    runningOf: (target) => read(running.where(concerned(target))),
 
     opened: (grant) => statement(queries.insertInto('grants').values(toRow(grant)), 1),
 

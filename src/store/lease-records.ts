@@ -36,7 +36,7 @@ export function createLeaseRecords(store: Store): LeaseRecords {
         1,
       ),
 
-    async overdue({ broker, silentSince, now }) {
+    async overdue({ broker, silentSince, recalledBefore, now }) {
       const alive = queries
         .selectFrom('brokers')
         .select('id')
@@ -47,9 +47,15 @@ export function createLeaseRecords(store: Store): LeaseRecords {
         .selectFrom('leases')
         .selectAll()
         .where('ended_at', 'is', null)
-        .where((row) => row.or([row('expires_at', '<=', now), row('broker', 'not in', alive)]))
+        .where((row) =>
+          row.or([
+            row('expires_at', '<=', now),
+            row('broker', 'not in', alive),
+            row('recalled_at', '<=', recalledBefore),
+          ]),
+        )
         .orderBy('issued_at');
-      return (await store.query<LeasesTable>(statement(open))).map(fromRow);
+      return (await store.query<LeasesTable>(statement(open))).map(leaseFromRow);
     },
   };
 }
@@ -70,11 +76,12 @@ function toRow(lease: LeaseRecord): LeasesTable {
     ended_at: null,
     ends_at: lease.endsAt ?? null,
     stranded_at: lease.strandedAt ?? null,
+    recalled_at: null,
     options_hash: lease.optionsHash,
   };
 }
 
-function fromRow(row: LeasesTable): LeaseRecord {
+export function leaseFromRow(row: LeasesTable): LeaseRecord {
   return {
     id: row.id,
     broker: row.broker,
@@ -90,5 +97,6 @@ function fromRow(row: LeasesTable): LeaseRecord {
     endsAt: row.ends_at ?? undefined,
     strandedAt: row.stranded_at ?? undefined,
     optionsHash: row.options_hash,
+    recalledAt: row.recalled_at ?? undefined,
   };
 }

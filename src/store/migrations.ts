@@ -111,6 +111,18 @@ export const MIGRATIONS: readonly Migration[] = [
       `alter table leases add column stranded_at {integer}`,
     ],
   },
+  {
+    id: 9,
+    statements: [
+      `create table switches (
+        kind text not null check (kind in ('subject', 'agent', 'session', 'backend')), issuer text not null,
+        name text not null, reason text not null, person text not null, at {integer} not null,
+        primary key (kind, issuer, name))`,
+      `insert into settings (name, value) values ('switches', '0')`,
+      `alter table leases add column recalled_at {integer}`,
+      `create index leases_recalled on leases (recalled_at) where recalled_at is not null and ended_at is null`,
+    ],
+  },
 ];
 
 /** The newest schema this program knows. */

@@ -17,6 +17,7 @@ export interface Tables {
   tokens: TokensTable;
   deliveries: DeliveriesTable;
   callbacks: CallbacksTable;
+  switches: SwitchesTable;
 }
 
 export interface SettingsTable {
@@ -63,6 +64,8 @@ export interface LeasesTable {
   ends_at: number | null;
   /** When it was found that nothing can end it, as its backend is declared no more. */
   stranded_at: number | null;
+  /** When an operator took it back; its broker ends it then. */
+  recalled_at: number | null;
   /** Which options it was made with, so that a sweep uses the login that fits. */
   options_hash: string;
 }
@@ -195,4 +198,16 @@ export interface DeliveriesTable {
 export interface CallbacksTable {
   signature: string;
   until: number;
+}
+
+/** What operators have switched off. The setting `switches` counts the changes. */
+export interface SwitchesTable {
+  kind: 'subject' | 'agent' | 'session' | 'backend';
+  /** Empty where every issuer is meant. */
+  issuer: string;
+  name: string;
+  reason: string;
+  /** JSON: issuer, subject, name. */
+  person: string;
+  at: number;
 }

@@ -71,6 +71,11 @@ const samples: { readonly [Type in EntryBody['type']]: EntryBody & { type: Type 
   'lease.revoked': { ...ofLease, type: 'lease.revoked', reason: 'session', validUntil: time },
   'lease.expired': { ...ofLease, type: 'lease.expired', reason: 'ttl', validUntil: time },
   'lease.stranded': { ...ofLease, type: 'lease.stranded', provider: 'postgres-role' },
+  'lease.recalled': { ...ofLease, type: 'lease.recalled', provider: 'postgres-role', reason: 'r', person },
+  'principal.blocked': { type: 'principal.blocked', kind: 'subject', name: 'n', issuer: 'i', reason: 'r', person },
+  'principal.unblocked': { type: 'principal.unblocked', kind: 'session', name: 'n', issuer: 'i', reason: 'r', person },
+  'backend.disabled': { type: 'backend.disabled', backend: 'b', reason: 'r', person },
+  'backend.enabled': { type: 'backend.enabled', backend: 'b', reason: 'r', person },
   'policy.loaded': { type: 'policy.loaded', policy: 'p', tools: 1, rules: 2 },
   'policy.refused': { type: 'policy.refused', policy: 'p', problems: ['x'] },
   'upstream.changed': {

@@ -43,6 +43,7 @@ async function openOffice(broker: TestBroker): Promise<Office> {
     outbox: createDeliveryRecords(store),
     log: createLog({ store, broker: 'office' }),
     clock: systemClock,
+    isBlocked: () => Promise.resolve(false),
   });
   const person: Person = { issuer: broker.provider.issuer, subject: 'finn', name: 'Finn', groups: ['finance'] };
   const pending = (): Promise<readonly Approval[]> => records.list({ state: 'pending', limit: 9 });

@@ -137,6 +137,30 @@ describe('the console', () => {
     await finn.context.close();
   });
 
+  it('shows nothing to a person who is blocked, and takes nothing from them', async () => {
+    const { id, reply } = await refunds.ask();
+    const { context, page } = await signedIn('finn@shop.example', `/console/approvals/${id}`);
+    const { accessToken } = await broker.provider.signIn('paula@shop.example');
+    const change = (path: string): Promise<Response> =>
+      fetch(`${broker.publicUrl}/api/v1/principals/${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ kind: 'subject', name: 'finn@shop.example', reason: 'on leave' }),
+      });
+    expect((await change('blocks')).status).toBe(201);
+    await page.getByLabel('Reason').fill('x');
+    await page.getByRole('button', { name: 'Deny' }).click();
+    expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('You are blocked');
+    expect((await page.goto(`${broker.publicUrl}/console/approvals`))?.status()).toBe(403);
+    expect(refunds.entries('approval', id).map(({ type }) => type)).toEqual(['approval.requested']);
+    expect((await change('unblocks')).status).toBe(200);
+    await page.goto(`${broker.publicUrl}/console/approvals/${id}`);
+    await page.getByLabel('Reason').fill('tidying up');
+    await page.getByRole('button', { name: 'Deny' }).click();
+    await reply;
+    await context.close();
+  });
+
   it('ends the session on sign-out, and writes every sign-in down', async () => {
     const { context, page } = await signedIn('finn@shop.example');
     await page.getByRole('button', { name: 'Sign out' }).click();

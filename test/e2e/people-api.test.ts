@@ -278,6 +278,11 @@ describe('the OpenAPI document', () => {
     const said: Record<string, unknown> = {
       '/approvals/{id}/reviews': { verdict: 'deny', reason: 'tidying up' },
       '/grants/{id}/revocation': {},
+      '/leases/{id}/revocation': { reason: 'r' },
+      '/principals/blocks': { kind: 'session', name: 'no such session', reason: 'r' },
+      '/principals/unblocks': { kind: 'session', name: 'no such session', reason: 'r' },
+      '/backends/{name}/disablement': { reason: 'r' },
+      '/backends/{name}/enablement': { reason: 'r' },
       '/log/erasures': { before: '2020-01-01T00:00:00Z', reason: 'too old' },
     };
     const served = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -291,15 +296,23 @@ describe('the OpenAPI document', () => {
       'get /grants',
       'post /grants/{id}/revocation',
       'post /log/erasures',
+      'get /leases',
+      'post /leases/{id}/revocation',
+      'get /principals',
+      'post /principals/blocks',
+      'post /principals/unblocks',
+      'get /backends',
+      'post /backends/{name}/disablement',
+      'post /backends/{name}/enablement',
     ]);
     for (const { path, method, operation } of served) {
       const init = { method: method.toUpperCase(), headers: { 'content-type': 'application/json' } };
       const body = said[path] === undefined ? {} : { body: JSON.stringify(said[path]) };
       if (operation.requestBody) sample(operation.requestBody.content['application/json'].schema, said[path]);
-      const who = path.startsWith('/log/') ? 'paula' : 'finn';
-      const good = await ask(path.replace('{id}', id), who, { ...init, ...body });
-      // No grant has the id of an approval.
-      if (path.startsWith('/grants/{id}')) sample(document.components.schemas.Problem, good.body);
+      const who = /^\/(log|leases|principals|backends)\b/.test(path) ? 'paula' : 'finn';
+      const good = await ask(path.replace('{id}', id).replace('{name}', 'shop'), who, { ...init, ...body });
+      // No grant and no lease has the id of an approval.
+      if (/^\/(grants|leases)\/\{id\}/.test(path)) sample(document.components.schemas.Problem, good.body);
       else sample(operation.responses[good.status].content['application/json'].schema, good.body);
 
       const problem = document.components.schemas.Problem;

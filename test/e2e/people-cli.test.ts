@@ -8,6 +8,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestBroker, type TestBroker } from '../support/broker.ts';
 import { launchChromium } from '../support/chromium.ts';
+import { legacyCall, MCP_HEADERS, send } from '../support/raw-http.ts';
 import { refundsOn, type Refunds } from '../support/waiting-refunds.ts';
 import { BARE_ENVIRONMENT } from '../support/bare-environment.ts';
 
@@ -33,8 +34,8 @@ interface Ran {
   readonly stderr: string;
 }
 
-function run(args: readonly string[], onStderr: (text: string) => void = () => undefined): Promise<Ran> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts'), ...args, '--data', home], {
+function run(args: readonly string[], onStderr: (text: string) => void = () => undefined, data = home): Promise<Ran> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts'), ...args, '--data', data], {
     env: { ...BARE_ENVIRONMENT, SALLYPORT_URL: broker.url },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -72,6 +73,66 @@ async function confirmDevice(address: string, email: string): Promise<void> {
   }
   await context.close();
 }
+
+describe('an operator in a terminal', () => {
+  let paula: string;
+  beforeAll(async () => {
+    paula = await mkdtemp(join(tmpdir(), 'sallyport-operator-'));
+    const { accessToken } = await broker.provider.signIn('paula@shop.example');
+    const login = { broker: broker.publicUrl, accessToken, expiresAt: Date.now() + 600_000 };
+    writeFileSync(join(paula, 'login.json'), JSON.stringify(login), { mode: 0o600 });
+  });
+  afterAll(() => rm(paula, { recursive: true }));
+
+  const as = (...args: string[]): Promise<Ran> => run(args, undefined, paula);
+
+  it('sees what runs, stops it, and lets it run again', async () => {
+    expect(await as('leases', 'list')).toMatchObject({ code: 0, stdout: '', stderr: 'No lease is open.\n' });
+    expect(await as('principals', 'list')).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: 'Nobody is blocked, and no session runs.\n',
+    });
+    expect((await as('backends', 'list')).stdout).toMatch(/^enabled +shop  postgres  \d+ tools, 0 open leases\n$/);
+
+    const first = await refunds.ask();
+    const session = (await as('principals', 'list')).stdout;
+    expect(session).toMatch(/^running  session [0-9a-f-]{36}  support-agent  last call /);
+    const why = ['--reason', 'it went astray'];
+    expect(await as('principals', 'block', 'agent', 'support-agent', ...why)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        /^agent support-agent is blocked: \d leases?, 1 waiting approval, 0 grants ended; its running calls are stopped\n$/,
+      ) as string,
+    });
+    expect((await first.reply).result.content[0]?.text).toContain('An operator has blocked this agent.');
+    const listed = (await as('principals', 'list')).stdout;
+    expect(listed).toMatch(/^blocked  agent support-agent  by Paula .*: it went astray\nblocked  session /);
+    const again = await as('principals', 'block', 'agent', 'support-agent', ...why, '--json');
+    expect(again.code).toBe(1);
+    expect(JSON.parse(again.stderr)).toMatchObject({ status: 409, code: 'no_change' });
+    const unblocked = await as('principals', 'unblock', 'agent', 'support-agent', ...why);
+    expect(unblocked).toMatchObject({ code: 0, stdout: 'agent support-agent is not blocked any more\n' });
+
+    const second = await refunds.ask();
+    const disabled = await as('backends', 'disable', 'shop', ...why, '--json');
+    expect(JSON.parse(disabled.stdout)).toMatchObject({ approvals: 1, grants: 0 });
+    expect((await second.reply).result.content[0]?.text).toContain('An operator has switched off the system');
+    expect((await as('backends', 'list')).stdout).toMatch(/^disabled  shop .* by Paula .*: it went astray\n$/);
+    expect((await as('backends', 'enable', 'shop', ...why)).stdout).toBe('backend shop is enabled\n');
+
+    const authorization = `Bearer ${await broker.provider.accessToken({ agent: 'support-agent' })}`;
+    const body = legacyCall(1, 'find_customer', { email: 'ada@example.com' });
+    await send(new URL(broker.url), { headers: { ...MCP_HEADERS, authorization }, body });
+    const [lease = ''] = (await as('leases', 'list')).stdout.split(' ');
+    expect(await as('leases', 'revoke', lease, ...why)).toMatchObject({
+      code: 0,
+      stdout: `lease ${lease} is revoked\n`,
+    });
+    const kept = refunds.entries('type', 'principal.blocked');
+    expect(kept).toMatchObject([{ kind: 'agent', name: 'support-agent', person: { name: 'Paula' } }]);
+  }, 60_000);
+});
 
 describe('a person in a terminal', () => {
   it('is told to sign in first, and how', async () => {
@@ -150,6 +211,15 @@ describe('a person in a terminal', () => {
     expect(all.grants).toMatchObject([{ id: granted, usesLeft: 1 }]);
     writeFileSync(file, plain);
     await broker.open.reloadPolicies();
+  }, 60_000);
+
+  it('is told so where their role is not enough', async () => {
+    const refused = await run(['leases', 'list']);
+    expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('role admin or') as string });
+    const block = ['principals', 'block', 'agent', 'support-agent', '--reason', 'x'];
+    expect(await run(block)).toMatchObject({ code: 1, stderr: expect.stringContaining('role admin') as string });
+    expect((await run(block.slice(0, -2))).code).toBe(2);
+    expect((await run(['principals', 'block', 'group', 'support', '--reason', 'x'])).code).toBe(2);
   }, 60_000);
 
   it('stays signed in when the token expires, by a new one', async () => {

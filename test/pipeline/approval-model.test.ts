@@ -1,9 +1,5 @@
 // Random events over two brokers on one store: calls, reviews, grants, cancellations, callers that vanish, time that passes.
 // The log is the witness: it must tell a path through the states, and no call may have run without a yes of its own.
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -11,14 +7,8 @@ import { step } from '../../src/approval/state.ts';
 import type { ApprovalRequirement, ApprovalState, Person } from '../../src/core/approval.ts';
 import { CancelledByCaller } from '../../src/core/cancelled.ts';
 import type { Clock } from '../../src/core/clock.ts';
-import type { Keys } from '../../src/core/keys.ts';
-import type { Store } from '../../src/core/store.ts';
-import { loadKeys } from '../../src/store/keys.ts';
-import { initPostgresStore } from '../../src/store/postgres-schema.ts';
-import { openPostgresStore } from '../../src/store/postgres-store.ts';
-import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import { principal, rule, startPipeline, type EntryRow, type Pipeline } from '../support/pipeline.ts';
-import { createTestDatabase } from '../support/postgres.ts';
+import { oneFile, onePostgres } from '../support/shared-store.ts';
 
 const EXPIRES_MS = 1_500;
 const USES = 2;
@@ -74,41 +64,6 @@ class PushedClock implements Clock {
   monotonic(): number {
     return performance.now();
   }
-}
-
-interface Place extends AsyncDisposable {
-  readonly keys: Keys;
-  openStore(): Promise<Store>;
-}
-
-async function oneFile(): Promise<Place> {
-  const directory = await mkdtemp(join(tmpdir(), 'sallyport-model-'));
-  const keys = await loadKeys(join(directory, 'keys'));
-  return {
-    keys,
-    openStore: () => openSqliteStore({ file: join(directory, 'shared.db'), keys }),
-    [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
-  };
-}
-
-async function onePostgres(): Promise<Place> {
-  const directory = await mkdtemp(join(tmpdir(), 'sallyport-model-'));
-  const keys = await loadKeys(join(directory, 'keys'));
-  const database = await createTestDatabase();
-  const role = `${database.name}_broker`;
-  const password = randomBytes(12).toString('hex');
-  await database.query(`create role ${role} login password '${password}'`);
-  await initPostgresStore(database.adminUrl, role);
-  const url = Object.assign(new URL(database.adminUrl), { username: role, password }).href;
-  return {
-    keys,
-    openStore: () => openPostgresStore({ url, keys }),
-    async [Symbol.asyncDispose]() {
-      await database.query(`drop owned by ${role}; drop role ${role}`);
-      await database[Symbol.asyncDispose]();
-      await rm(directory, { recursive: true });
-    },
-  };
 }
 
 async function happen(brokers: readonly Pipeline[], clock: PushedClock, run: number, what: Event): Promise<void> {

@@ -74,7 +74,7 @@ describe('a call that is stopped', () => {
 
   test('because no rule speaks of it cannot even be seen', async () => {
     await using pipeline = await startPipeline({ rules: [] });
-    expect(pipeline.broker.list(pipeline.call().principal)).toEqual([]);
+    expect(await pipeline.broker.list(pipeline.call().principal)).toEqual([]);
     expect(await pipeline.broker.invoke(pipeline.call())).toMatchObject({ refusal: { code: 'unknown_tool' } });
   });
 

@@ -26,6 +26,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'sallyport login --url http://127.0.0.1:8931': 'test/e2e/people-cli.test.ts',
   'sallyport approvals list --state pending': 'test/e2e/people-cli.test.ts',
   'sallyport approvals approve 019ab0c2-… --reason "the goods came back"': 'test/e2e/people-cli.test.ts',
+  'sallyport principals list': 'test/e2e/people-cli.test.ts',
+  'sallyport principals block agent support-agent --reason "it went astray"': 'test/e2e/people-cli.test.ts',
+  'sallyport principals unblock agent support-agent --reason "its prompt is mended"': 'test/e2e/people-cli.test.ts',
+  'sallyport backends disable shop --reason "the database is being moved"': 'test/e2e/people-cli.test.ts',
+  'sallyport backends enable shop --reason "it has been moved"': 'test/e2e/people-cli.test.ts',
+  'sallyport leases list': 'test/e2e/people-cli.test.ts',
+  'sallyport leases revoke 019ab0c2-… --reason "seen where it does not belong"': 'test/e2e/people-cli.test.ts',
   'npm run bench': 'bench/call.ts measures, and fails nothing',
 };
 

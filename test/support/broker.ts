@@ -34,8 +34,14 @@ export interface TestBrokerOptions {
   readonly config?: ConfigOverrides;
 }
 
+/** Another broker of the same deployment, behind the same public address, on all that the first one stands on. */
+export async function startBrokerBeside(first: TestBroker, options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const served = await serve({ ...first, port: await freePort() }, options);
+  return { ...first, ...served };
+}
+
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
-  const { policies = 'policies', waits } = options;
+  const { policies = 'policies' } = options;
   await using started = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-test-'));
   started.defer(() => rm(directory, { recursive: true, force: true }));
@@ -52,36 +58,45 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
 
   const policiesDirectory = join(directory, 'policies');
   await cp(policies, policiesDirectory, { recursive: true });
+  const dataDirectory = join(directory, 'data');
+  const place = { provider, publicUrl, policiesDirectory, dataDirectory, shop, port };
+  const { url, open, logLines } = started.use(await serve(place, options));
+  const running = started.move();
+  return {
+    ...{ url, publicUrl, open, provider, database, shop, dataDirectory, policiesDirectory, logLines },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+interface Served extends AsyncDisposable, Pick<TestBroker, 'url' | 'open' | 'logLines'> {}
+
+async function serve(
+  place: Pick<TestBroker, 'provider' | 'publicUrl' | 'policiesDirectory' | 'dataDirectory' | 'shop'> & { port: number },
+  { waits, config: more }: TestBrokerOptions,
+): Promise<Served> {
+  const { provider, publicUrl, policiesDirectory, dataDirectory, shop, port } = place;
+  const address = `127.0.0.1:${port}`;
   const config = loadConfig({
     env: {},
     overrides: {
-      listen: `127.0.0.1:${port}`,
+      listen: address,
+      publicUrl,
+      allowedHosts: [address],
       issuers: [{ issuer: provider.issuer, groups: 'groups' }],
       people: { issuer: provider.issuer, clientId: provider.peopleClientId },
       roles: { auditor: { groups: ['security'] }, admin: { groups: ['platform'] } },
       policies: policiesDirectory,
-      data: join(directory, 'data'),
-      ...options.config,
+      data: dataDirectory,
+      ...more,
     },
   });
+  await using starting = new AsyncDisposableStack();
   const logLines: string[] = [];
   const logger: Logger = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
   const env = { SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl };
-  const open = started.use(await openBroker(config, logger, env));
+  const open = starting.use(await openBroker(config, logger, env));
   const listening = await listen({ ...config, waits }, open, logger);
-  started.defer(() => listening.close());
-
-  const running = started.move();
-  return {
-    url: listening.url,
-    publicUrl,
-    open,
-    provider,
-    database,
-    shop,
-    dataDirectory: config.dataDirectory,
-    policiesDirectory,
-    logLines,
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
-  };
+  starting.defer(() => listening.close());
+  const running = starting.move();
+  return { url: `http://${address}/mcp`, open, logLines, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

@@ -30,6 +30,8 @@ import { createLeaseRecords } from '../../src/store/lease-records.ts';
 import { storeLogSource } from '../../src/store/log-source.ts';
 import { createRepeatedCalls } from '../../src/store/repeated-calls.ts';
 import { createSessions } from '../../src/store/sessions.ts';
+import { createSwitchRecords } from '../../src/store/switch-records.ts';
+import { openSwitchGate } from '../../src/switches/switch-gate.ts';
 import { createTokenVault } from '../../src/store/token-records.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import { fixtureKind } from './fixture-kind.ts';
@@ -80,26 +82,30 @@ export async function startFixtureBroker(
   if (policies === undefined) throw new Error(loaded.problems.map(problemText).join('\n'));
   const source = storeLogSource(store);
   const metrics = new Metrics();
+  const leases = createLeases({
+    providers: [],
+    log,
+    records: createLeaseRecords(store),
+    clock,
+    logger,
+    broker: 'fixture',
+    backends: () => [],
+  });
+  const switches = opening.use(await openSwitchGate({ records: createSwitchRecords(store), leases, clock, logger }));
   const broker = createBroker({
     policies: () => policies,
     sessions: createSessions({ store, clock }),
+    switches,
     approvals: createApprovals({
       records: createApprovalRecords(store),
       grants: createGrantRecords(store),
       outbox: createDeliveryRecords(store),
       log,
       clock,
+      isBlocked: (person) => switches.isBlocked(person),
     }),
     log,
-    leases: createLeases({
-      providers: [],
-      log,
-      records: createLeaseRecords(store),
-      clock,
-      logger,
-      broker: 'fixture',
-      backends: () => [],
-    }),
+    leases,
     repeated: createRepeatedCalls({
       store,
       clock,

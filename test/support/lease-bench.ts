@@ -103,7 +103,7 @@ export async function openLeaseBench(provider: CredentialProvider, given: BenchO
       });
       return rows.map(({ body }) => JSON.parse(body) as LeaseEntry);
     },
-    open: () => records.overdue({ broker: 'nobody', silentSince: Infinity, now: Infinity }),
+    open: () => records.overdue({ broker: 'nobody', silentSince: Infinity, recalledBefore: 0, now: Infinity }),
     async everything() {
       const files = (await readdir(directory)).filter((name) => name.startsWith('store'));
       const bytes = await Promise.all(files.map((name) => readFile(join(directory, name), 'latin1')));

@@ -33,6 +33,9 @@ import { createGrantRecords } from '../../src/store/grant-records.ts';
 import { storeLogSource } from '../../src/store/log-source.ts';
 import { createRepeatedCalls } from '../../src/store/repeated-calls.ts';
 import { createSessions } from '../../src/store/sessions.ts';
+import { createSwitchRecords } from '../../src/store/switch-records.ts';
+import { createOperatorDesk, type OperatorDesk } from '../../src/switches/operator-desk.ts';
+import { openSwitchGate, type SwitchGate } from '../../src/switches/switch-gate.ts';
 import { createTokenVault } from '../../src/store/token-records.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 
@@ -54,6 +57,8 @@ export interface Pipeline extends AsyncDisposable {
   readonly approvals: ApprovalRecords;
   readonly reviews: Reviews;
   readonly grants: Grants;
+  readonly switches: SwitchGate;
+  readonly operators: OperatorDesk;
   expireOverdue(): Promise<void>;
   /** What was kept of a call when approval was asked for it. */
   requested(invocation: string): Promise<Payloads | undefined>;
@@ -169,6 +174,8 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
       },
     ],
   });
+  const switchRecords = createSwitchRecords(store);
+  const switches = await openSwitchGate({ records: switchRecords, leases, clock, logger });
   const records = createApprovalRecords(store);
   const approvals = createApprovals({
     records,
@@ -176,10 +183,12 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     outbox: createDeliveryRecords(store),
     log,
     clock,
+    isBlocked: (person) => switches.isBlocked(person),
   });
   const ports: Ports = {
     policies: () => policies,
     sessions: createSessions({ store, clock }),
+    switches,
     approvals,
     log,
     leases,
@@ -207,6 +216,15 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     approvals: records,
     reviews: approvals,
     grants: approvals,
+    switches,
+    operators: createOperatorDesk({
+      records: switchRecords,
+      log,
+      clock,
+      policies: () => policies,
+      withdraw: (target, person) => approvals.withdraw(target, person),
+      look: () => switches.look(),
+    }),
     expireOverdue: () => approvals.expireOverdue(),
     requested: (invocation) => requestedPayloads(storeLogSource(store), keys.payload, invocation),
     backendCalls,
@@ -232,6 +250,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     async [Symbol.asyncDispose]() {
       await broker.drain(0);
       await secondOpinion[Symbol.asyncDispose]();
+      switches[Symbol.dispose]();
       await store[Symbol.asyncDispose]();
       await rm(directory, { recursive: true, force: true });
     },
@@ -262,6 +281,18 @@ export class CountingLeases implements Leases {
         this.held -= 1;
       },
     };
+  }
+
+  async stop(): Promise<void> {
+    // What runs is stopped by the call's own signal.
+  }
+
+  holds(): boolean {
+    return true;
+  }
+
+  async sweep(): Promise<void> {
+    // Nothing outlives its broker here.
   }
 
   async endSession(): Promise<void> {

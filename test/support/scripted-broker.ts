@@ -25,7 +25,7 @@ export class ScriptedBroker implements Broker {
     this.#tools = new Map(Object.entries(tools));
   }
 
-  list(): readonly Tool[] {
+  async list(): Promise<readonly Tool[]> {
     return [...this.#tools].map(([name, tool]) => toolOf(name, tool));
   }
 

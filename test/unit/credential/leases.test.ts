@@ -16,6 +16,8 @@ import { createLog } from '../../../src/log/log.ts';
 import { loadKeys } from '../../../src/store/keys.ts';
 import { createLeaseRecords } from '../../../src/store/lease-records.ts';
 import { openSqliteStore } from '../../../src/store/sqlite-store.ts';
+import { createSwitchRecords } from '../../../src/store/switch-records.ts';
+import { openSwitchGate } from '../../../src/switches/switch-gate.ts';
 import { type PermittedOf, permittedIntent, principalOf } from '../../support/permitted-intent.ts';
 import { openShop, type TestShop } from '../../support/postgres-shop.ts';
 
@@ -400,6 +402,20 @@ describe('the sweep', () => {
     expect(await openRows()).toEqual([]);
     expect(await roles()).toEqual([]);
     await own[Symbol.asyncDispose]();
+  });
+
+  test('ends what an operator took back from a broker that died a moment ago', async () => {
+    await using dying = open({ broker: 'broker-b' });
+    const hold = await acquire({}, dying);
+    const records = createSwitchRecords(store);
+    using gate = await openSwitchGate({ records, leases, clock, logger });
+    const person = { issuer: 'https://issuer.example', subject: 'paula', name: 'Paula' };
+    await store.commit({ statements: records.recall(hold.lease!.id, Date.now(), person) });
+    await gate.look();
+    // Its own broker, where it lives, has a moment to do that first.
+    expect(await roles()).toHaveLength(1);
+    await expect.poll(roles, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(entries).toMatchObject([{ type: 'lease.issued' }, { type: 'lease.revoked', reason: 'operator' }]);
   });
 
   test('says so where no policy file tells how a lease is ended any more', async () => {
