@@ -212,5 +212,7 @@ function pool(url: string, max: number): pg.Pool {
   });
   // A connection lost while idle is replaced at the next query.
   made.on('error', () => undefined);
+  // One lost in use, between two statements, fails the next; unheard, its error would end the process.
+  made.on('connect', (client) => client.on('error', () => undefined));
   return made;
 }

@@ -104,8 +104,7 @@ function flip(database: DatabaseSync, table: string, column: string, where: stri
 
 const seqs = fc.integer({ min: 1, max: SIZE });
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-/** A longer run asks for more. */
-const few = { numRuns: Number(process.env['SALLYPORT_PROPERTY_RUNS'] ?? 20) };
+const few = { numRuns: process.env['SALLYPORT_SLOW_TESTS'] === '1' ? 1_000 : 20 };
 
 describe('log verify', () => {
   test('finds nothing wrong with a log that was left alone', async () => {

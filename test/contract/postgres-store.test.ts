@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
+import type { Clock } from '../../src/core/clock.ts';
 import type { Statement } from '../../src/core/store.ts';
 import { Checkpoints } from '../../src/log/checkpoints.ts';
 import { verifierOf } from '../../src/log/signed-note.ts';
@@ -34,7 +35,7 @@ async function prepare() {
     role,
     url: url.href,
     keys,
-    open: () => openPostgresStore({ url: url.href, keys }),
+    open: (clock?: Clock) => openPostgresStore({ url: url.href, keys, ...(clock && { clock }) }),
     remove: async () => {
       await removeRole(database, role);
       await rm(directory, { recursive: true });

@@ -16,8 +16,7 @@ import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import type { Said, Told } from '../support/store-process.ts';
 import { anEntry } from './store-contract.ts';
 
-/** A longer run asks for more. */
-const CRASH_ROUNDS = Number(process.env['SALLYPORT_CRASH_ROUNDS'] ?? 20);
+const CRASH_ROUNDS = process.env['SALLYPORT_SLOW_TESTS'] === '1' ? 200 : 20;
 
 let directory: string;
 let file: string;

@@ -10,7 +10,7 @@ describeStore('SQLite', async () => {
   const keys = await loadKeys(join(directory, 'keys'));
   return {
     keys,
-    open: () => openSqliteStore({ file: join(directory, 'sallyport.db'), keys }),
+    open: (clock) => openSqliteStore({ file: join(directory, 'sallyport.db'), keys, ...(clock && { clock }) }),
     remove: () => rm(directory, { recursive: true }),
   };
 });

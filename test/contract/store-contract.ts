@@ -1,6 +1,7 @@
 // What every store promises. Run on each implementation of the port.
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock, type Clock } from '../../src/core/clock.ts';
 import type { EntryBody } from '../../src/core/entry.ts';
 import { StoreError } from '../../src/core/errors.ts';
 import type { JsonObject } from '../../src/core/json.ts';
@@ -10,12 +11,14 @@ import { Conflict } from '../../src/core/store.ts';
 import type { Store } from '../../src/core/store.ts';
 import type { Keys } from '../../src/core/keys.ts';
 import { openPayload } from '../../src/log/payload.ts';
+import { verifyLog } from '../../src/log/verify.ts';
+import { storeLogCopy } from '../../src/store/log-copy.ts';
 import { queries, statement } from '../../src/store/queries.ts';
 import { rewrap, sealedUnder } from '../../src/store/rewrap.ts';
 
 export interface StoreUnderTest {
   /** Opens the same store once more, as another process would. */
-  open(): Promise<Store>;
+  open(clock?: Clock): Promise<Store>;
   readonly keys: Keys;
   remove(): Promise<void>;
 }
@@ -181,6 +184,21 @@ export function describeStore(name: string, prepare: () => Promise<StoreUnderTes
       await store[Symbol.asyncDispose]();
       store = await place.open();
       expect(await store.commit({ entries: [{ body: anEntry('b') }] })).toEqual([2]);
+    });
+
+    test('is not troubled by a clock that is set back, or far ahead', async () => {
+      let now = Date.parse('2026-06-01T12:00:00Z');
+      await using other = await place.open({ ...systemClock, now: () => now });
+      for (const step of [0, -3_600_000, 5 * 31_536_000_000, -9 * 31_536_000_000, 1]) {
+        now += step;
+        await other.commit({ entries: [{ body: anEntry('a'), payloads: { arguments: { step } } }] });
+      }
+      expect(other.health()).toEqual({ ok: true });
+      const written = await bodies();
+      expect(written.map((body) => body['seq'])).toEqual([1, 2, 3, 4, 5]);
+      expect(written[1]!['time']).toBe('2026-06-01T11:00:00.000Z');
+      const checks = { verifiers: [], payloadKeys: place.keys.payload, now };
+      expect(await verifyLog(storeLogCopy(store), checks)).toMatchObject({ findings: [], payloads: { checked: 5 } });
     });
 
     test('finishes what was handed over before it closes, and takes nothing after', async () => {
