@@ -130,9 +130,13 @@ async function approveLargeRefund(
       return;
     }
     tell.paragraph('You are that person: look at it, and say yes or no.');
+    const terminal = programName();
     tell.facts([
       ['page', `${publicUrl}/console/approvals/${id}`],
       ['sign in', `${approver.email}, password ${approver.password}`],
+      ['terminal', `${terminal} login --url ${publicUrl}`],
+      ['', `${terminal} approvals show ${id}`],
+      ['', `${terminal} approvals approve ${id} --reason "The parcel is lost, says the carrier."`],
     ]);
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -21,12 +21,19 @@ export interface FollowedCall {
   readonly lease: Logged<'lease.issued'> | undefined;
 }
 
-/** `written` is what the log gained while this call, and no other, ran; `log` is all of it. */
+/** Without what approvers were shown of calls: that was looked up in invocations of its own. */
+function withoutPreviews(entries: readonly LoggedEntry[]): readonly LoggedEntry[] {
+  const looks = new Set(entries.flatMap((entry) => (entry.type === 'approval.requested' ? (entry.preview ?? []) : [])));
+  return entries.filter((entry) => !('invocation' in entry && looks.has(entry.invocation)));
+}
+
+/** `gained` is what the log gained while this call, and no other, ran; `log` is all of it. */
 export function followCall(
   call: { readonly tool: string; readonly arguments: string; readonly shown: string },
-  written: readonly LoggedEntry[],
+  gained: readonly LoggedEntry[],
   log: readonly LoggedEntry[],
 ): FollowedCall {
+  const written = withoutPreviews(gained);
   const outcome = find(written, 'outcome', call.tool);
   const lease = log.find(
     (entry): entry is Logged<'lease.issued'> => entry.type === 'lease.issued' && entry.lease === outcome?.lease,

@@ -1,5 +1,6 @@
 // The `approvals` and `reviews` tables; see src/core/approval-records.ts.
 import type { Approval, Review } from '../core/approval.ts';
+import { systemClock } from '../core/clock.ts';
 import type { ApprovalRecords } from '../core/approval-records.ts';
 import type { Store } from '../core/store.ts';
 import { watchApprovals } from './approval-watch.ts';
@@ -10,7 +11,7 @@ import { concerned } from './target-rows.ts';
 const OPEN: Approval['state'][] = ['pending', 'approved'];
 
 export function createApprovalRecords(store: Store): ApprovalRecords {
-  const watch = watchApprovals(store);
+  const watch = watchApprovals(store, systemClock);
 
   async function read(query: Parameters<typeof statement>[0]): Promise<readonly Approval[]> {
     const rows = await store.query<ApprovalsTable>(statement(query));

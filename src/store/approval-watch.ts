@@ -1,4 +1,5 @@
 // Wakes those who wait for an approval: one look at the store serves all, and only while anybody waits.
+import type { Clock } from '../core/clock.ts';
 import { APPROVAL_POLL_MS } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
 import { queries, statement } from './queries.ts';
@@ -8,9 +9,18 @@ export interface ApprovalWatch {
   settled(id: string, ms: number, signal: AbortSignal): Promise<void>;
 }
 
-export function watchApprovals(store: Store): ApprovalWatch {
+/** Above what clocks of brokers differ by, and what a commit takes. Who is missed by it looks after APPROVAL_LOOK_MS. */
+const LATELY_MS = 30_000;
+
+export function watchApprovals(store: Store, clock: Clock): ApprovalWatch {
   const waiting = new Map<string, Set<() => void>>();
-  const pending = statement(queries.selectFrom('approvals').select('id').where('state', '=', 'pending'));
+  /** What was decided lately, which is little, rather than what is pending, which can be much. */
+  const decided = (now: number) =>
+    queries
+      .selectFrom('approvals')
+      .select('id')
+      .where('decided_at', '>', now - LATELY_MS)
+      .where('state', '!=', 'pending');
   let looking: NodeJS.Timeout | undefined;
 
   function lookSoon(): void {
@@ -19,8 +29,9 @@ export function watchApprovals(store: Store): ApprovalWatch {
 
   async function look(): Promise<void> {
     try {
-      const ids = new Set((await store.query<{ id: string }>(pending)).map(({ id }) => id));
-      for (const [id, wakes] of waiting) if (!ids.has(id)) for (const wake of wakes) wake();
+      for (const { id } of await store.query<{ id: string }>(statement(decided(clock.now())))) {
+        for (const wake of waiting.get(id) ?? []) wake();
+      }
     } catch {
       // A store that is down is told elsewhere; waiters look for themselves before long.
     }

@@ -123,6 +123,10 @@ export const MIGRATIONS: readonly Migration[] = [
       `create index leases_recalled on leases (recalled_at) where recalled_at is not null and ended_at is null`,
     ],
   },
+  {
+    id: 10,
+    statements: [`create index approvals_decided on approvals (decided_at)`],
+  },
 ];
 
 /** The newest schema this program knows. */

@@ -34,6 +34,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'sallyport leases list': 'test/e2e/people-cli.test.ts',
   'sallyport leases revoke 019ab0c2-… --reason "seen where it does not belong"': 'test/e2e/people-cli.test.ts',
   'npm run bench': 'bench/call.ts measures, and fails nothing',
+  'npm run bench:approvals': 'bench/approvals.ts measures, and fails nothing',
 };
 
 /** Texts of the fenced blocks of one language. */
