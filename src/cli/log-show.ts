@@ -50,7 +50,11 @@ function asJson({ body, payloads }: Step): JsonObject {
 async function story({ source }: LogPlace, steps: readonly Step[]): Promise<string> {
   const [first] = steps;
   if (first === undefined) return '';
-  const lines = [...heading(first.body), ...steps.flatMap((step) => told(step, first.body))];
+  const lines = [
+    ...heading(first.body),
+    ...(await leaseOf(source, steps)),
+    ...steps.flatMap((step) => told(step, first.body)),
+  ];
   const intent = steps.find(({ body }) => body['type'] === 'intent');
   const isOpen = intent !== undefined && !steps.some(({ body }) => body['type'] === 'outcome');
   if (isOpen) {
@@ -61,6 +65,18 @@ async function story({ source }: LogPlace, steps: readonly Step[]): Promise<stri
     );
   }
   return lines.join('\n') + '\n';
+}
+
+/** Which credential it ran with: an earlier call may have had it made. */
+async function leaseOf(source: LogPlace['source'], steps: readonly Step[]): Promise<string[]> {
+  const outcome = steps.find(({ body }) => body['type'] === 'outcome');
+  const lease = word(outcome?.body['lease']);
+  if (lease === '') return [];
+  const session = word(outcome?.body['session']);
+  const [issued] = await source.entries({ type: 'lease.issued', session, text: `"lease":"${lease}"` }, 1);
+  const { provider, seq } = issued === undefined ? {} : (JSON.parse(issued.text) as JsonObject);
+  const by = provider === undefined ? '' : `  by ${word(provider)}, ${pc.dim(`#${word(seq)}`)}`;
+  return [`${pc.dim('lease  ')} ${lease}${by}`];
 }
 
 function heading(body: JsonObject): string[] {
