@@ -1,5 +1,6 @@
 // `sallyport serve` and what may happen to a process: it is told to end, it is killed, others are down.
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -97,6 +98,28 @@ describe('serve', () => {
     const found = await again.callTool({ name: 'find_customer', arguments: { email: 'ada@example.com' } });
     expect(found).toMatchObject({ structuredContent: { rowCount: 1 } });
   });
+
+  // A killed broker counts as dead once it has been silent for a minute.
+  test.skipIf(process.env['SALLYPORT_SLOW_TESTS'] !== '1')(
+    'killed in the middle of a call leaves nothing a minute after it is up again, however long its lease would have lived',
+    { timeout: 120_000 },
+    async () => {
+      const file = join(site.directory, 'policies', 'shop.yaml');
+      const policy = readFileSync(file, 'utf8');
+      writeFileSync(file, policy.replace('ttl: 10s', 'ttl: 10m'));
+      await using killed = await site.start();
+      const client = await site.client();
+      void client.callTool(slowRefund(15)).catch(() => undefined);
+      await expect.poll(sleeping).toBeGreaterThan(0);
+      await killed.end('SIGKILL');
+      await client.close().catch(() => undefined);
+      expect(await site.leaseRoles()).toHaveLength(1);
+      await using _serve = await site.start();
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      expect([await site.leaseRoles(), await sleepers()]).toEqual([[], []]);
+      writeFileSync(file, policy);
+    },
+  );
 
   test('goes on with the keys it has when the OpenID provider is gone', async () => {
     await using _serve = await site.start();
