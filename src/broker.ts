@@ -174,7 +174,7 @@ export function createBroker(ports: Ports): RunningBroker {
     watch.lap('intent');
 
     // 6 to 8. Lease, call, mask.
-    const ending = await runOnBackend(ports, tool, intent, call.inbound, deadline, present, watch);
+    const ending = await runOnBackend(ports, tool, intent, call.inbound, deadline, present, watch, call.onProgress);
 
     // 9 and 10. Write the outcome, reply.
     return record.outcome(tool, ending);

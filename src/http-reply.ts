@@ -34,9 +34,14 @@ export function sendRpcError(
   sendJson(response, status, { jsonrpc: '2.0', error, id: null });
 }
 
-/** Rejects only when `answer` does. A connection that closes meanwhile is no error; the answer is dropped. */
+type Answer = Response | { readonly text: string };
+
+/**
+ * Rejects only when `answer` does. A connection that closes meanwhile is no error; the answer is dropped. `answer` is given
+ * what sends a message ahead of it, where the caller accepts a stream.
+ */
 export async function relay(
-  answer: Promise<Response | { readonly text: string }>,
+  answer: (ahead: ((message: object) => void) | undefined) => Promise<Answer>,
   response: ServerResponse,
   acceptsStream: boolean,
   patience: Patience,
@@ -48,10 +53,18 @@ export async function relay(
     keepAlive = setInterval(() => response.write(KEEP_ALIVE), patience.keepAliveMs);
   };
   const opening = acceptsStream ? setTimeout(openStream, patience.streamAfterMs) : undefined;
-  let given: Response | { readonly text: string };
+  let answered = false;
+  const ahead = (message: object): void => {
+    if (answered) return;
+    clearTimeout(opening);
+    if (!response.headersSent) openStream();
+    response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+  };
+  let given: Answer;
   try {
-    given = await answer;
+    given = await answer(acceptsStream ? ahead : undefined);
   } finally {
+    answered = true;
     clearTimeout(opening);
     clearInterval(keepAlive);
   }

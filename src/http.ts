@@ -124,13 +124,15 @@ export function createHttpApp(options: HttpOptions): HttpApp {
       refuse(request, response, 400, 'JSON-RPC batches are not accepted: send one message at a time.', -32600);
       return;
     }
-    const answer = mcp.answer(body.value, request.headers, {
-      principal: identified.principal,
-      inbound: identified.inbound,
-      identifyMs,
-      gone: gone.signal,
-      onDelivered: (done) => (delivered = done),
-    });
+    const answer = (ahead: ((message: object) => void) | undefined) =>
+      mcp.answer(body.value, request.headers, {
+        notify: ahead && ((notification) => ahead({ jsonrpc: '2.0', ...notification })),
+        principal: identified.principal,
+        inbound: identified.inbound,
+        identifyMs,
+        gone: gone.signal,
+        onDelivered: (done) => (delivered = done),
+      });
     await relay(answer, response, acceptsStream(request), patience);
   }
 

@@ -25,6 +25,7 @@ export interface Sender {
   /** Aborted when the connection closes before the answer has been written. */
   readonly gone: AbortSignal;
   readonly onDelivered: (delivered: () => void) => void;
+  readonly notify?: Caller['notify'];
 }
 
 /** JSON, with status 200. */

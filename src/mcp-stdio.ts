@@ -56,6 +56,7 @@ export function serveMcpStdio(options: StdioOptions): StdioConnection {
           identifyMs: performance.now() - startedAt,
           sessionLabel: undefined,
           signal: mcpReq.signal,
+          notify: (notification) => void mcpReq.notify({ ...notification }).catch(() => undefined),
           onDelivered(delivered) {
             // A cancelled request gets no answer, so nothing would ever take its entry out.
             if (!mcpReq.signal.aborted) undelivered.set(mcpReq.id, delivered);

@@ -13,10 +13,10 @@ import {
   type Tool as AdvertisedTool,
 } from '@modelcontextprotocol/server';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
-import type { Broker, Patience, Reply } from './core/broker.ts';
+import type { Broker, Call, Patience, Reply } from './core/broker.ts';
 import { refuse, REFUSALS } from './core/errors.ts';
 import type { Masked } from './core/evidence.ts';
-import type { JsonObject } from './core/json.ts';
+import type { Json, JsonObject } from './core/json.ts';
 import { LEGACY_PATIENCE_MS, MAX_SESSION_LABEL_CHARS, ROUND_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
 import type { InboundToken } from './core/inbound-token.ts';
@@ -35,6 +35,13 @@ export interface Caller {
   readonly signal: AbortSignal;
   /** `delivered` is called once the answer to this request has been written to the caller in full. */
   readonly onDelivered: (delivered: () => void) => void;
+  /** Sends a notification ahead of the answer; left out where the caller takes none. */
+  readonly notify?: ((notification: Notification) => void) | undefined;
+}
+
+export interface Notification {
+  readonly method: string;
+  readonly params: JsonObject;
 }
 
 export interface McpOptions {
@@ -134,13 +141,30 @@ export async function takeCall(
   const sessionLabel = sessionLabelOf(meta) ?? caller.sessionLabel;
   const tool = nameWithinBounds(name);
   try {
-    const made = { sessionLabel, tool, arguments: args, patience };
+    const onProgress = progressTeller(caller, meta?.['progressToken']);
+    const made = { sessionLabel, tool, arguments: args, patience, onProgress };
     return await broker.invoke({ principal, inbound, signal, identifyMs, ...made });
   } catch (error) {
     // A refusal, because the model is shown no JSON-RPC error.
     logger.error({ err: error, tool }, 'the broker failed in a call');
     return { kind: 'refusal', invocation: '', refusal: refuse('internal'), delivered: () => undefined };
   }
+}
+
+function progressTeller({ notify }: Caller, token: Json | undefined): Call['onProgress'] {
+  if (notify === undefined || (typeof token !== 'string' && typeof token !== 'number')) return undefined;
+  return ({ progress, total, message }) => {
+    const [block] = (message?.content ?? []) as readonly JsonObject[];
+    notify({
+      method: 'notifications/progress',
+      params: {
+        progressToken: token,
+        progress,
+        ...(total === undefined ? {} : { total }),
+        ...(block?.['text'] === undefined ? {} : { message: block['text'] }),
+      },
+    });
+  };
 }
 
 /** What no tool can be called is cut, and still is no tool's name: names stand in entries, which nobody can erase. */

@@ -1,4 +1,5 @@
 // Doors 6 to 8: lease, call, mask. Whatever happens in there comes back as how the call ended; it never rejects.
+import type { Call } from './core/broker.ts';
 import type { Clock, Stopwatch } from './core/clock.ts';
 import type { LeaseHold, Leases } from './core/credential.ts';
 import { firstOf, untilAborted, within } from './core/deadline.ts';
@@ -16,6 +17,7 @@ import {
 } from './core/errors.ts';
 import { Lease, Masked, type Intent } from './core/evidence.ts';
 import type { InboundToken } from './core/inbound-token.ts';
+import { maskedProgress } from './mask-progress.ts';
 import { resolveArguments } from './resolve-arguments.ts';
 import { isJsonObject } from './core/json.ts';
 import { CANCEL_GRACE_MS } from './core/limits.ts';
@@ -66,6 +68,7 @@ export async function runOnBackend(
   deadline: number,
   present: AbortSignal,
   watch: Stopwatch,
+  tell?: Call['onProgress'],
 ): Promise<Ending> {
   using limited = firstOf([present], deadline - ports.clock.now());
   const { signal } = limited;
@@ -93,7 +96,8 @@ export async function runOnBackend(
     const stop = stopping.signal;
     let answer: ToolAnswer;
     try {
-      const call = tool.call({ intent, lease, arguments: args.resolved, deadline, signal: stop });
+      const progress = tell && maskedProgress(tool, ports.tokens, invocation.principal.key, tell);
+      const call = tool.call({ intent, lease, arguments: args.resolved, deadline, signal: stop, progress });
       answer = await untilAborted(call, stop, { graceMs: CANCEL_GRACE_MS });
     } catch (error) {
       return { ...withoutAnswer(error, tool, stop), lease: lease?.id };

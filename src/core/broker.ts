@@ -30,6 +30,16 @@ export interface Call {
   readonly patience: Patience;
   /** Milliseconds the edge spent on identity, for the log's timing of the doors. */
   readonly identifyMs: number;
+  /** Called while the backend works, where the caller asked to be told; never after the reply. */
+  readonly onProgress?: ((progress: MaskedProgress) => void) | undefined;
+}
+
+/** How far a call has come. */
+export interface MaskedProgress {
+  readonly progress: number;
+  readonly total: number | undefined;
+  /** One text block; undefined where there was none, or none that may leave. */
+  readonly message: Masked | undefined;
 }
 
 /** How long a caller waits for one answer. */

@@ -119,3 +119,5 @@ export const CALLBACK_PATIENCE_MS = 2_000;
 export const MAX_DOCUMENT_BYTES = 32 * 1_048_576;
 /** Tools that one entry about a changed backend names. */
 export const MAX_CHANGES_IN_ENTRY = 100;
+/** Words of a backend about how far a call has come: a line. */
+export const MAX_PROGRESS_CHARS = 1_000;

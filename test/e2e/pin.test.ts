@@ -118,6 +118,18 @@ test('one changed word hides a tool from agents until it is pinned again, and st
   expect(await names()).toEqual(['reword', 'say', 'steps']);
   expect(await say()).toMatchObject({ structuredContent: { value: 'x' } });
 
+  // Progress passes the masks on its way, in both eras.
+  const legacy = new Client({ name: 'test', version: '1' });
+  await legacy.connect(new StreamableHTTPClientTransport(new URL(listening.url), { requestInit: { headers } }));
+  for (const one of [client, legacy]) {
+    const updates: unknown[] = [];
+    await one.callTool({ name: 'steps' }, { onprogress: (update) => void updates.push(update) });
+    expect(updates).toEqual(
+      [1, 2, 3].map((step) => ({ progress: step, total: 3, message: `step ${String(step)} of [masked: email]` })),
+    );
+  }
+  await legacy.close();
+
   await client.callTool({ name: 'reword', arguments: { words: 'Says back what it is told!' } });
   await expect.poll(names).toEqual(['reword', 'steps']);
   const refused = await say();

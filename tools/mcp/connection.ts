@@ -22,9 +22,12 @@ import {
 } from './limits.ts';
 import { readDefinition, type LiveDefinition } from './tool-definition.ts';
 
-/** A transport that says why it ended. */
+/** A transport that says why it ended; in words for operators, with nothing of the upstream's. */
 export interface UpstreamTransport extends Transport {
+  /** Undefined while it is open. */
   readonly ending: string | undefined;
+  /** The same, where it did not end because it was closed on this side. */
+  readonly fault: string | undefined;
 }
 
 export interface UpstreamCall {
@@ -94,7 +97,7 @@ export class UpstreamConnection {
       await untilAborted(this.#list(), signal);
     } catch (error) {
       // Before it is closed, which would be the reason then.
-      const why = this.#transport.ending;
+      const why = this.#transport.fault;
       await this.close();
       throw why === undefined ? error : new UpstreamFault(why, { cause: error });
     } finally {

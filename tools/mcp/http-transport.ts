@@ -15,8 +15,8 @@ export class BoundedHttpTransport implements Transport {
   readonly hasPerRequestStream = true;
   readonly #inner: StreamableHTTPClientTransport;
   readonly #guard = new FrameGuard();
-  /** Why the connection ended, where that is known; for operators. */
   ending: string | undefined;
+  fault: string | undefined;
 
   /** @param headers of every request; the credential among them */
   constructor(url: URL, headers: Readonly<Record<string, string>>) {
@@ -68,6 +68,7 @@ export class BoundedHttpTransport implements Transport {
 
   #fail(error: Error): void {
     const why = error instanceof UpstreamFault ? error.message : 'a message of the upstream could not be handled';
+    this.fault ??= why;
     this.onerror?.(new UpstreamFault(why));
     this.#end(why);
     void this.#inner.close();

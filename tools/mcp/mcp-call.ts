@@ -124,8 +124,9 @@ export function connectFailure(error: unknown): string {
   const system =
     connectionProblem(error) ?? connectionProblem(cause) ?? connectionProblem((cause as Error | undefined)?.cause);
   if (system !== undefined) return system;
-  if (error instanceof SdkHttpError) {
-    const { status } = error;
+  const answered = error instanceof SdkHttpError ? error : cause;
+  if (answered instanceof SdkHttpError) {
+    const { status } = answered;
     if (status === 401 || status === 403)
       return `the upstream refuses the credential of the lease (HTTP status ${status})`;
     return `the upstream answered with HTTP status ${status}`;

@@ -7,6 +7,7 @@ import { FrameGuard, UpstreamFault } from './frame-guard.ts';
 import { MAX_FRAME_BYTES, MAX_STDERR_CHARS } from './limits.ts';
 
 const NEW_LINE = 0x0a;
+const CLOSED = 'it was closed';
 
 export class WatchedStdioTransport implements Transport {
   onclose?: (() => void) | undefined;
@@ -20,7 +21,6 @@ export class WatchedStdioTransport implements Transport {
   #stderr = '';
   /** Something came before in the same breath that is no answer. */
   #told = false;
-  /** Why the connection ended, where that is known; for operators. */
   ending: string | undefined;
 
   constructor(command: Command) {
@@ -35,6 +35,10 @@ export class WatchedStdioTransport implements Transport {
   /** The last of what the child said there: whoever shows it knows that it may hold the child's secrets. */
   get stderr(): string {
     return cleanText(this.#stderr);
+  }
+
+  get fault(): string | undefined {
+    return this.ending === CLOSED ? undefined : this.ending;
   }
 
   async start(): Promise<void> {
@@ -63,7 +67,7 @@ export class WatchedStdioTransport implements Transport {
 
   async close(): Promise<void> {
     const child = this.#child;
-    this.#end('it was closed');
+    this.#end(CLOSED);
     await child?.stop();
   }
 

@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
@@ -131,6 +134,17 @@ describe.each(['upstream-v1.ts', 'upstream-v2.ts'])('a child of the kind mcp (%s
     await delay(300);
     expect((await call('echo', { value: 'x' }, other)).structured).toEqual({ value: 'x' });
   });
+});
+
+test('no child outlives a broker that is killed with -9', async () => {
+  const holder = spawn(process.execPath, [join(import.meta.dirname, '../../support/upstream-holder.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(holder.stdout, 'data')) as [Buffer];
+  const pids = JSON.parse(line.toString()) as number[];
+  expect(pids.map(isAlive)).toEqual([true, true]);
+  holder.kill('SIGKILL');
+  await expect.poll(() => pids.map(isAlive)).toEqual([false, false]);
 });
 
 describe('an upstream that lies', () => {
