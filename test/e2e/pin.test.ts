@@ -125,7 +125,7 @@ test('one changed word hides a tool from agents until it is pinned again, and st
     const updates: unknown[] = [];
     await one.callTool({ name: 'steps' }, { onprogress: (update) => void updates.push(update) });
     expect(updates).toEqual(
-      [1, 2, 3].map((step) => ({ progress: step, total: 3, message: `step ${String(step)} of [masked: email]` })),
+      [1, 2, 3].map((step) => ({ progress: step, total: 3, message: `step ${String(step)} of [email]` })),
     );
   }
   await legacy.close();

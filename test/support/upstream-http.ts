@@ -55,7 +55,7 @@ function sessions(tools: UpstreamTools): Handle {
         onsessionclosed: (id) => void open.delete(id),
       });
       // The SDK's types are without exactOptionalPropertyTypes.
-      await createUpstreamV1(tools).connect(made as unknown as Transport);
+      await createUpstreamV1(tools).connect(made);
       transport = made;
     }
     await transport.handleRequest(request, response);

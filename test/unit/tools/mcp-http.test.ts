@@ -105,7 +105,9 @@ describe.each(['v1', 'v2'] as const)('an upstream over HTTP (SDK %s)', (sdk) => 
     await call('echo', { value: 'x' });
     server.instead = (_request, response) => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
-      const more = (): void => void (response.destroyed || response.write(`: ${'x'.repeat(1_048_576)}\n`, more));
+      const more = (): void => {
+        if (!response.destroyed) response.write(`: ${'x'.repeat(1_048_576)}\n`, more);
+      };
       more();
     };
     const error = (await failure(call('echo', { value: 'x' }))) as BackendError;
