@@ -49,6 +49,8 @@ export interface Config {
   readonly masking: {
     /** Of results that are too large to be looked at by two engines every time: which part is. */
     readonly secondOpinion: number;
+    /** Whether it takes two people to see what a token stands for. */
+    readonly revealTakesTwo: boolean;
   };
   /** What of payloads is not kept longer than a while. */
   readonly retention: readonly RetentionRule[];
@@ -59,7 +61,7 @@ export interface Config {
   /** How long agents of the 2025 era that are known to wait longer are kept waiting for a person, in milliseconds, by agent. */
   readonly agentPatienceMs: Readonly<Record<string, number>>;
   /** What a person may open. Who may approve what is the business of rules. */
-  readonly roles: Readonly<Record<'approver' | 'auditor' | 'admin', RoleConfig>>;
+  readonly roles: Readonly<Record<'approver' | 'auditor' | 'admin' | 'revealer', RoleConfig>>;
   /** Origins that browsers may call from, `publicUrl` among them. */
   readonly allowedOrigins: readonly string[];
   /** Values of the Host header that are served (`host:port`, or `host` alone for the default port), that of `publicUrl` among them. */
@@ -131,6 +133,7 @@ const rolesSchema = z.strictObject({
   approver: roleSchema.describe('May open every approval. Who may decide one is the business of its rule.'),
   auditor: roleSchema.describe('May open every approval.'),
   admin: roleSchema.describe('May open everything.'),
+  revealer: roleSchema.describe('May see what tokens in the place of masked values stand for, and agree that others do.'),
 }).prefault({}); // prettier-ignore
 
 const slackUserSchema = z.strictObject({
@@ -168,6 +171,7 @@ const checkpointsSchema = z.strictObject({
 
 const maskingSchema = z.strictObject({
   secondOpinion: z.number('expected a number from 0 to 1').min(0).max(1).default(0.05).describe('Which part of the results above 4 KiB a second engine looks at before they leave: 0 none, 1 all that it keeps up with. Smaller ones it always looks at.'),
+  revealTakesTwo: z.boolean().default(true).describe('Whether a second person with the role revealer must agree before one sees what a token stands for.'),
 }).prefault({}); // prettier-ignore
 
 const configSchema = z.strictObject({

@@ -22,11 +22,14 @@ import { SWITCH_OPERATIONS } from './http-api-switches.ts';
 import type { Problem } from './http-problem.ts';
 import type { Erasures } from './log/erasures.ts';
 import type { OperatorDesk } from './switches/operator-desk.ts';
+import { TOKEN_OPERATIONS } from './http-api-tokens.ts';
+import type { Reveals } from './masking/reveals.ts';
 
 export interface Asked {
   readonly desk: ApprovalDesk;
   readonly operators: OperatorDesk;
   readonly erasures: Erasures;
+  readonly reveals: Reveals;
   readonly publicUrl: string;
   readonly person: Person;
   /** Of the path. */
@@ -181,6 +184,7 @@ export const OPERATIONS: readonly Operation[] = [
     },
   },
   ...SWITCH_OPERATIONS,
+  ...TOKEN_OPERATIONS,
 ];
 
 const NOT_ADMIN: Problem = {

@@ -14,6 +14,7 @@ import { sendJson } from './http-reply.ts';
 import { challenge } from './identity/challenge.ts';
 import type { PeopleAuthenticator } from './identity/people-authenticator.ts';
 import type { Erasures } from './log/erasures.ts';
+import type { Reveals } from './masking/reveals.ts';
 import { protectedResourceMetadataUrl } from './identity/protected-resource.ts';
 import type { OperatorDesk } from './switches/operator-desk.ts';
 
@@ -25,6 +26,7 @@ export interface HttpApiOptions {
   readonly operators: OperatorDesk;
   readonly isBlocked: Switches['isBlocked'];
   readonly erasures: Erasures;
+  readonly reveals: Reveals;
 }
 
 export type HttpMount = (
@@ -115,8 +117,8 @@ export function createHttpApi(options: HttpApiOptions): HttpMount {
       }
       body = parsed.data;
     }
-    const { desk, operators, erasures, publicUrl } = options;
-    const asked = { desk, operators, erasures, publicUrl, person, parameters, query: query.data, body };
+    const { desk, operators, erasures, reveals, publicUrl } = options;
+    const asked = { desk, operators, erasures, reveals, publicUrl, person, parameters, query: query.data, body };
     try {
       const answered = (await options.isBlocked(person)) ? { problem: BLOCKED } : await operation.run(asked);
       if ('problem' in answered) sendProblem(response, answered.problem);

@@ -9,6 +9,7 @@ import { REQUEST_TIMEOUT_MS } from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
 import { createHttpApi } from './http-api.ts';
 import type { Erasures } from './log/erasures.ts';
+import type { Reveals } from './masking/reveals.ts';
 import { createHttpConsole, type HttpConsoleOptions } from './http-console.ts';
 import { createHttpSlack, type SlackSide } from './http-slack.ts';
 import { readJsonBody } from './http-body.ts';
@@ -63,6 +64,7 @@ export interface PeopleSide {
   /** Who is blocked opens nothing here. Rejects with StoreError. */
   readonly isBlocked: Switches['isBlocked'];
   readonly erasures: Erasures;
+  readonly reveals: Reveals;
   readonly console: Omit<HttpConsoleOptions, 'publicUrl' | 'desk' | 'isBlocked' | 'logger'>;
 }
 

@@ -25,6 +25,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   leases: async () => (await import('./cli/leases.ts')).leasesCommand(),
   principals: async () => (await import('./cli/principals.ts')).principalsCommand(),
   backends: async () => (await import('./cli/backends.ts')).backendsCommand(),
+  tokens: async () => (await import('./cli/tokens.ts')).tokensCommand(),
   login: async () => (await import('./cli/login.ts')).loginCommand(),
   logout: async () => (await import('./cli/login.ts')).logoutCommand(),
   whoami: async () => (await import('./cli/login.ts')).whoamiCommand(),

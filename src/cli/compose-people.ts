@@ -11,6 +11,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Switches } from '../core/switches.ts';
 import type { PeopleSide } from '../http.ts';
 import type { Erasures } from '../log/erasures.ts';
+import type { Reveals } from '../masking/reveals.ts';
 import type { AuthFailures } from '../identity/auth-failures.ts';
 import { createPeopleAuthenticator } from '../identity/people-authenticator.ts';
 import { createPeopleSignIn } from '../identity/people-sign-in.ts';
@@ -21,6 +22,7 @@ interface Shared {
   readonly operators: OperatorDesk;
   readonly switches: Pick<Switches, 'isBlocked'>;
   readonly erasures: Erasures;
+  readonly reveals: Reveals;
   readonly keys: Pick<Keys, 'digest'>;
   readonly log: Log;
   readonly clock: Clock;
@@ -33,7 +35,7 @@ export function openPeopleSide(config: Config, shared: Shared): PeopleSide | und
   const { people, issuers, publicUrl } = config;
   const issuer = issuers.find((candidate) => candidate.issuer === people?.issuer);
   if (people === undefined || issuer === undefined) return undefined;
-  const { desk, operators, switches, erasures, keys, log, clock, logger, failures } = shared;
+  const { desk, operators, switches, erasures, reveals, keys, log, clock, logger, failures } = shared;
   const { groupsClaim, algorithms } = issuer;
   const groupPrefix = issuers.length > 1 ? `${issuer.name ?? ''}:` : '';
 
@@ -56,6 +58,7 @@ export function openPeopleSide(config: Config, shared: Shared): PeopleSide | und
     operators,
     isBlocked: (person) => switches.isBlocked(person),
     erasures,
+    reveals,
     authenticator: {
       async authenticate(authorization) {
         const result = await verifier.authenticate(authorization);

@@ -35,6 +35,7 @@ import { recordedReply } from '../log/payload.ts';
 import { publishedInFile, publishToAddress, publishToFile, publishToStream } from '../log/publish.ts';
 import { maskCompiler } from '../masking/mask-compiler.ts';
 import { maskedFromRecord } from '../masking/recorded.ts';
+import { createReveals } from '../masking/reveals.ts';
 import { openSecondOpinion } from '../masking/second-opinion-thread.ts';
 import type { Implementations } from '../policy/compile-backends.ts';
 import { openPolicySource } from '../policy/policy-source.ts';
@@ -45,6 +46,7 @@ import { loadKeys } from '../store/keys.ts';
 import { createDeliveryRecords } from '../store/delivery-records.ts';
 import { createLeaseRecords } from '../store/lease-records.ts';
 import { payloadRecords, storeLogSource } from '../store/log-source.ts';
+import { createRevealRecords } from '../store/reveal-records.ts';
 import { openLogTree } from '../store/log-tree.ts';
 import { openPostgresStore } from '../store/postgres-store.ts';
 import { createRepeatedCalls } from '../store/repeated-calls.ts';
@@ -164,6 +166,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   }, TOKEN_SWEEP_INTERVAL_MS).unref();
   opening.defer(() => clearInterval(sweeping));
   const metrics = new Metrics();
+  const vault = createTokenVault({ store, clock, derivation: keys.tokenDerivation, sealing: keys.tokenSealing });
   const source = storeLogSource(store);
   const broker = createBroker({
     policies: () => policies.current(),
@@ -179,7 +182,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
       recordedReply: (invocation) => recordedReply(source, keys.payload, invocation),
       restore: maskedFromRecord,
     }),
-    tokens: createTokenVault({ store, clock, derivation: keys.tokenDerivation, sealing: keys.tokenSealing }),
+    tokens: vault,
     secondOpinion: opening.use(openSecondOpinion({ sample: config.masking.secondOpinion, random: Math.random })),
     metrics,
     logger,
@@ -210,7 +213,20 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   });
   const erasures = createErasures({ log, payloads: payloadRecords(store), rules: config.retention, clock });
   opening.use(startRetaining({ erasures, logger }));
-  const people = openPeopleSide(config, { desk, operators, switches, erasures, keys, log, clock, logger, failures });
+  const { revealTakesTwo: secondPerson } = config.masking;
+  const reveals = createReveals({ vault, records: createRevealRecords(store), log, clock, secondPerson });
+  const people = openPeopleSide(config, {
+    desk,
+    operators,
+    switches,
+    erasures,
+    reveals,
+    keys,
+    log,
+    clock,
+    logger,
+    failures,
+  });
   const told = { store, log, approvals: approvalRecords, deliveries, reviews: approvals, requestOf, tool };
   const { delivering, clicks } = openSlack(config, { ...told, clock, logger });
   opening.use(delivering);

@@ -35,7 +35,7 @@ export interface Person {
 
 /** What a person may open; see `roles` in src/config.ts. Who may review what is the rule's business alone. */
 export type Role = (typeof ROLES)[number];
-export const ROLES = ['approver', 'auditor', 'admin'] as const;
+export const ROLES = ['approver', 'auditor', 'admin', 'revealer'] as const;
 
 export interface Review {
   readonly person: Person;

@@ -5,6 +5,7 @@ import type { MaskCounts } from './evidence.ts';
 import type { GrantEnd } from './grants.ts';
 import type { DecisionReason, Effect, Invocation } from './invocation.ts';
 import type { JsonObject } from './json.ts';
+import type { NamedPerson } from './reveals.ts';
 import type { Tool } from './tool.ts';
 import type { PrincipalFacts } from './principal.ts';
 import type { PrincipalKind } from './switches.ts';
@@ -216,6 +217,31 @@ export type EntryBody =
       /** Id of the new key. */
       readonly key: string;
       readonly count: number;
+    }
+  /** A person asked to see what a token stands for, and a second one must agree. */
+  | {
+      readonly type: 'token.requested';
+      readonly request: string;
+      readonly token: string;
+      readonly person: NamedPerson;
+      readonly reason: string;
+    }
+  /** The second one did. */
+  | {
+      readonly type: 'token.approved';
+      readonly request: string;
+      readonly token: string;
+      readonly person: NamedPerson;
+    }
+  /** Durable before the value is shown. */
+  | {
+      readonly type: 'token.revealed';
+      readonly token: string;
+      readonly person: NamedPerson;
+      readonly reason: string;
+      /** Both where it took two people. */
+      readonly request?: string;
+      readonly approver?: NamedPerson;
     }
   /** To the console. */
   | {

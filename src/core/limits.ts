@@ -96,6 +96,8 @@ export const MAX_TOKENS_PER_RESULT = 5_000;
 export const TOKEN_LIFE_MS = 30 * 24 * 60 * 60_000;
 /** A token that is given again is written again only after this long. */
 export const TOKEN_RENEWAL_MS = 24 * 60 * 60_000;
+/** How long a request to see what a token stands for waits for a second person, and for whoever made it. */
+export const REVEAL_REQUEST_MS = 15 * 60_000;
 /** How often rows of tokens that cannot be turned back any more are removed. */
 export const TOKEN_SWEEP_INTERVAL_MS = 60 * 60_000;
 /** How often a broker asks the store which messages about approvals are due. */

@@ -9,6 +9,8 @@ export interface TokenVault {
    * are among those), or its time is up; StoreError where the store does not answer.
    */
   resolve(principalKey: string, tokens: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** The value of a token, whoever was given it: for people who may see it. Throws as `resolve` does. */
+  reveal(token: string): Promise<string>;
 }
 
 /** What masks ask for tokens. */

@@ -127,6 +127,15 @@ export const MIGRATIONS: readonly Migration[] = [
     id: 10,
     statements: [`create index approvals_decided on approvals (decided_at)`],
   },
+  {
+    id: 11,
+    statements: [
+      `create table reveals (
+        id text primary key, token text not null, person text not null, reason text not null,
+        expires_at {integer} not null, approver text)`,
+      `create index tokens_token on tokens (token)`,
+    ],
+  },
 ];
 
 /** The newest schema this program knows. */

@@ -15,6 +15,7 @@ export interface Tables {
   reviews: ReviewsTable;
   grants: GrantsTable;
   tokens: TokensTable;
+  reveals: RevealsTable;
   deliveries: DeliveriesTable;
   callbacks: CallbacksTable;
   switches: SwitchesTable;
@@ -178,6 +179,18 @@ export interface TokensTable {
   sealed: Uint8Array;
   given_at: number;
   expires_at: number;
+}
+
+/** Requests to show a person what a token stands for, until they are used or their time is up. */
+export interface RevealsTable {
+  id: string;
+  token: string;
+  /** JSON: issuer, subject, name. */
+  person: string;
+  reason: string;
+  expires_at: number;
+  /** As `person`; null while nobody has agreed. */
+  approver: string | null;
 }
 
 /** What channels are to be told of approvals. */

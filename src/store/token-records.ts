@@ -104,6 +104,12 @@ export function createTokenVault({ store, clock, derivation, sealing }: TokenVau
       const now = clock.now();
       return new Map(tokens.map((token) => [token, valueOf(token, found.get(token), now)]));
     },
+
+    async reveal(token) {
+      const asked = queries.selectFrom('tokens').selectAll().where('token', '=', token).orderBy('expires_at', 'desc');
+      const [row] = await store.query<TokensTable>(statement(asked.limit(1)));
+      return valueOf(token, row, clock.now());
+    },
   };
 
   function valueOf(token: string, row: TokensTable | undefined, now: number): string {

@@ -46,6 +46,16 @@ const samples: { readonly [Type in EntryBody['type']]: EntryBody & { type: Type 
     doors: { mask: 0.25 },
   },
   'mask.disagreement': { ...ofInvocation, type: 'mask.disagreement', backend: 'b', path: '$.a' },
+  'token.requested': { type: 'token.requested', request: 'r', token: 'tok', person, reason: 'r' },
+  'token.approved': { type: 'token.approved', request: 'r', token: 'tok', person },
+  'token.revealed': {
+    type: 'token.revealed',
+    token: 'tok',
+    person,
+    reason: 'r',
+    request: 'r',
+    approver: person,
+  },
   'approval.requested': {
     ...ofApproval,
     type: 'approval.requested',

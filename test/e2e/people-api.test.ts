@@ -284,6 +284,9 @@ describe('the OpenAPI document', () => {
       '/backends/{name}/disablement': { reason: 'r' },
       '/backends/{name}/enablement': { reason: 'r' },
       '/log/erasures': { before: '2020-01-01T00:00:00Z', reason: 'too old' },
+      '/tokens/reveals': { token: 'tok_email_x', reason: 'a complaint' },
+      '/tokens/reveals/{id}/approval': {},
+      '/tokens/reveals/{id}/value': {},
     };
     const served = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods as object).map(([method, operation]) => ({ path, method, operation })),
@@ -304,6 +307,9 @@ describe('the OpenAPI document', () => {
       'get /backends',
       'post /backends/{name}/disablement',
       'post /backends/{name}/enablement',
+      'post /tokens/reveals',
+      'post /tokens/reveals/{id}/approval',
+      'post /tokens/reveals/{id}/value',
     ]);
     for (const { path, method, operation } of served) {
       const init = { method: method.toUpperCase(), headers: { 'content-type': 'application/json' } };
@@ -311,8 +317,8 @@ describe('the OpenAPI document', () => {
       if (operation.requestBody) sample(operation.requestBody.content['application/json'].schema, said[path]);
       const who = /^\/(log|leases|principals|backends)\b/.test(path) ? 'paula' : 'finn';
       const good = await ask(path.replace('{id}', id).replace('{name}', 'shop'), who, { ...init, ...body });
-      // No grant and no lease has the id of an approval.
-      if (/^\/(grants|leases)\/\{id\}/.test(path)) sample(document.components.schemas.Problem, good.body);
+      // No grant, lease or request has the id of an approval.
+      if (/^\/((grants|leases)\/\{id\}|tokens\/)/.test(path)) sample(document.components.schemas.Problem, good.body);
       else sample(operation.responses[good.status].content['application/json'].schema, good.body);
 
       const problem = document.components.schemas.Problem;

@@ -103,7 +103,7 @@ test('the policy file of the README holds', async () => {
   }
 });
 
-test.each([[[]], [['log']], [['approvals']]])(
+test.each([[[]], [['log']], [['approvals']], [['tokens']]])(
   'the table of commands is that of `sallyport %j --help`',
   async (group: readonly string[]) => {
     const { output } = await sallyport([...group, '--help']);
