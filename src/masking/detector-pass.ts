@@ -4,8 +4,10 @@ import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_JSON_DEPTH } from '../core/limits.ts';
 import { base64Runs, base64Text } from './base64-runs.ts';
 import { replaceDetected, type Detector } from './detector.ts';
-import { MAX_NESTED_DOCUMENTS } from './limits.ts';
-import { mayBeJson, parseJsonText } from './nested-json.ts';
+import { MAX_NESTED_DOCUMENTS, MAX_REMEMBERED_NAMES } from './limits.ts';
+import { isStandIn } from './mask-action.ts';
+import { beginsAsJson, parseJsonText } from './nested-json.ts';
+import { isForeign, mayHoldBase64, shapeOf } from './text-shape.ts';
 
 /** `mask`: replace what is found. `withhold`: let nothing of the result out. `report`: count it, and let it out. */
 export type DetectorMode = 'mask' | 'withhold' | 'report';
@@ -19,6 +21,8 @@ export interface ActiveDetector {
 export class DetectorPass {
   readonly #detectors: readonly ActiveDetector[];
   readonly #counts: Record<string, number>;
+  /** Names in which nothing was found: rows repeat them. */
+  readonly #plainNames = new Set<string>();
 
   constructor(detectors: readonly ActiveDetector[], counts: Record<string, number>) {
     this.#detectors = detectors;
@@ -27,86 +31,119 @@ export class DetectorPass {
 
   /** A value and its JSON text; the same value where nothing was found. */
   value(value: Json, text: string): Json {
-    const possible = this.#possibleIn(text);
-    return possible.length === 0 ? value : this.#json(value, possible, 0, 0);
+    return this.#mayHoldAny(text) ? this.#json(value, 0, 0) : value;
   }
 
   /** A text that leaves as it is. */
   text(text: string): string {
-    const possible = this.#possibleIn(text);
-    return possible.length === 0 ? text : this.#string(text, possible, 0, 0);
+    return this.#mayHoldAny(text) ? this.#string(text, 0, 0) : text;
   }
 
-  /** One look at the whole text tells, most of the time, that nothing is there. */
-  #possibleIn(text: string): readonly ActiveDetector[] {
-    if (this.#detectors.length === 0) return this.#detectors;
-    // Escapes in nested JSON hide the characters that hints look for.
-    if (text.includes('\\u') || text.includes('\\/')) return this.#detectors;
-    const seen = NOT_ASCII.test(text) ? text + plainForm(text) : text;
-    const decoded = base64Runs(seen).flatMap(({ start, end }) => base64Text(seen.slice(start, end)) ?? []);
-    const hidden = decoded.join('\n');
-    return this.#detectors.filter(({ detector }) => detector.hint.test(seen) || detector.hint.test(hidden));
+  /** One look at the whole text tells, for some detectors most of the time, that nothing is there. */
+  #mayHoldAny(text: string): boolean {
+    const detectors = this.#detectors;
+    if (detectors.length === 0) return false;
+    // Escapes in nested JSON hide the characters that the look is for.
+    if (text.includes('\\u') || text.includes('\\/')) return true;
+    const shape = shapeOf(text);
+    if (detectors.some(({ detector }) => detector.mayHold(shape, text))) return true;
+    if (isForeign(shape) && this.#mayHoldPlain(plainForm(text))) return true;
+    return base64Runs(text).some(({ start, end }) => this.#mayHoldPlain(base64Text(text.slice(start, end))));
   }
 
-  #json(value: Json, possible: readonly ActiveDetector[], depth: number, nested: number): Json {
-    if (typeof value === 'string') return this.#string(value, possible, depth, nested);
-    if (typeof value === 'number') return this.#number(value, possible);
+  #mayHoldPlain(text: string | undefined): boolean {
+    if (text === undefined) return false;
+    const shape = shapeOf(text);
+    return this.#detectors.some(({ detector }) => detector.mayHold(shape, text));
+  }
+
+  #json(value: Json, depth: number, nested: number): Json {
+    if (typeof value === 'string') return this.#string(value, depth, nested);
+    if (typeof value === 'number') return this.#number(value);
     if (typeof value !== 'object' || value === null) return value;
     if (depth >= MAX_JSON_DEPTH) throw new WithheldError(`the result is nested more than ${MAX_JSON_DEPTH} deep`);
-    return isJsonObject(value)
-      ? this.#object(value, possible, depth + 1, nested)
-      : this.#array(value, possible, depth + 1, nested);
+    return isJsonObject(value) ? this.#object(value, depth + 1, nested) : this.#array(value, depth + 1, nested);
   }
 
-  #array(array: readonly Json[], possible: readonly ActiveDetector[], depth: number, nested: number): readonly Json[] {
-    const after = array.map((element) => this.#json(element, possible, depth, nested));
-    return after.some((element, index) => element !== array[index]) ? after : array;
+  #array(array: readonly Json[], depth: number, nested: number): readonly Json[] {
+    let copy: Json[] | undefined;
+    const { length } = array;
+    for (let index = 0; index < length; index++) {
+      const element = array[index] as Json;
+      const after = this.#json(element, depth, nested);
+      if (after !== element) (copy ??= array.slice())[index] = after;
+    }
+    return copy ?? array;
   }
 
   /** Names of members are looked at too: some systems key records by e-mail address. */
-  #object(object: JsonObject, possible: readonly ActiveDetector[], depth: number, nested: number): JsonObject {
-    let changed = false;
-    const members = Object.entries(object).map(([name, value]): [string, Json] => {
-      const member: [string, Json] = [this.#plain(name, possible), this.#json(value, possible, depth, nested)];
-      changed ||= member[0] !== name || member[1] !== value;
-      return member;
-    });
-    return changed ? Object.fromEntries(withDistinctNames(members)) : object;
+  #object(object: JsonObject, depth: number, nested: number): JsonObject {
+    let copy: Record<string, Json> | undefined;
+    let renamed = false;
+    const names = Object.keys(object);
+    for (const name of names) {
+      const value = object[name] as Json;
+      renamed ||= this.#name(name) !== name;
+      const after = this.#json(value, depth, nested);
+      // A spread copies `__proto__` as the plain member it is in JSON; the assignment then finds it there.
+      if (after !== value) (copy ??= { ...object })[name] = after;
+    }
+    const left = copy ?? object;
+    return renamed ? withDistinctNames(names.map((name) => [this.#name(name), left[name] as Json])) : left;
   }
 
-  #number(value: number, possible: readonly ActiveDetector[]): Json {
+  #name(name: string): string {
+    if (this.#plainNames.has(name)) return name;
+    const after = this.#plain(name);
+    if (after === name && this.#plainNames.size < MAX_REMEMBERED_NAMES) this.#plainNames.add(name);
+    return after;
+  }
+
+  #number(value: number): Json {
+    // The shortest number that is anything has seven digits.
+    if (value < 1_000_000 && value > -1_000_000 && Number.isInteger(value)) return value;
     const text = String(value);
-    const after = text.length < 7 ? text : this.#plain(text, possible);
+    const after = this.#plain(text);
     return after === text ? value : after;
   }
 
-  #string(text: string, possible: readonly ActiveDetector[], depth: number, nested: number): string {
-    const value = nested < MAX_NESTED_DOCUMENTS && mayBeJson(text) ? parseJsonText(text) : undefined;
-    if (value === undefined) return this.#plain(text, possible);
-    const after = this.#json(value, possible, depth, nested + 1);
+  #string(text: string, depth: number, nested: number): string {
+    if (isStandIn(text)) return text;
+    const value = nested < MAX_NESTED_DOCUMENTS && beginsAsJson(text) ? parseJsonText(text) : undefined;
+    if (value === undefined) return this.#plain(text);
+    const after = this.#json(value, depth, nested + 1);
     return after === value ? text : JSON.stringify(after);
   }
 
-  #plain(text: string, possible: readonly ActiveDetector[]): string {
-    const detect = (written: string): string => possible.reduce((left, active) => this.#detect(left, active), written);
-    let left = detect(text);
+  #plain(text: string): string {
+    const shape = shapeOf(text);
+    let left = this.#detectAll(text, shape);
     // Not as it is written, but as it is read: full-width letters, invisible characters, one level of base64. Also where
     // something was found: what hides may stand beside what does not.
-    if (NOT_ASCII.test(left)) {
+    if (isForeign(shape)) {
       const plain = plainForm(left);
-      const found = plain === left ? plain : detect(plain);
+      const found = plain === left ? plain : this.#detectAll(plain, shapeOf(plain));
       if (found !== plain) left = found;
     }
-    return this.#base64(left, possible);
+    return mayHoldBase64(shape) ? this.#base64(left) : left;
   }
 
-  #base64(text: string, possible: readonly ActiveDetector[]): string {
+  #detectAll(text: string, shape: number): string {
+    let left = text;
+    // What one has replaced holds less than before, so the first shape holds for all.
+    for (const active of this.#detectors) {
+      if (active.detector.mayHold(shape, left)) left = this.#detect(left, active);
+    }
+    return left;
+  }
+
+  #base64(text: string): string {
     let left = '';
     let written = 0;
     for (const { start, end } of base64Runs(text)) {
       const decoded = base64Text(text.slice(start, end));
       if (decoded === undefined) continue;
-      const found = possible.find((active) => this.#detect(decoded, active) !== decoded);
+      const found = this.#detectors.find((active) => this.#detect(decoded, active) !== decoded);
       if (found === undefined) continue;
       left += text.slice(written, start) + found.detector.label;
       written = end;
@@ -115,7 +152,6 @@ export class DetectorPass {
   }
 
   #detect(text: string, { detector, mode }: ActiveDetector): string {
-    if (!detector.hint.test(text)) return text;
     const { text: replaced, found } = replaceDetected(text, detector);
     if (found === 0) return text;
     if (mode === 'withhold') throw new WithheldError(`the detector ${detector.name} found something`);
@@ -124,7 +160,6 @@ export class DetectorPass {
   }
 }
 
-const NOT_ASCII = /[^\0-\x7f]/;
 const INVISIBLE = /[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]/g;
 /** Compatibility forms (NFKC) in their plain letters and digits, without invisible characters. */
 function plainForm(text: string): string {
@@ -132,12 +167,14 @@ function plainForm(text: string): string {
 }
 
 /** `[email]`, `[email] 2`, …: two names that were found must not become one member. */
-function withDistinctNames(members: readonly [string, Json][]): [string, Json][] {
+function withDistinctNames(members: readonly [string, Json][]): JsonObject {
   const names = new Set<string>();
-  return members.map(([name, value]) => {
-    let distinct = name;
-    for (let count = 2; names.has(distinct); count++) distinct = `${name} ${count}`;
-    names.add(distinct);
-    return [distinct, value];
-  });
+  return Object.fromEntries(
+    members.map(([name, value]) => {
+      let distinct = name;
+      for (let count = 2; names.has(distinct); count++) distinct = `${name} ${count}`;
+      names.add(distinct);
+      return [distinct, value];
+    }),
+  );
 }

@@ -1,5 +1,7 @@
 // A detector: a form of text that must not leave wherever it stands. Pure.
 
+import type { Shape } from './text-shape.ts';
+
 export const DETECTOR_NAMES = ['secrets', 'email', 'iban', 'card', 'national-number', 'phone', 'ip'] as const;
 export type DetectorName = (typeof DETECTOR_NAMES)[number];
 
@@ -7,8 +9,8 @@ export interface Detector {
   readonly name: DetectorName;
   /** What stands in for what is found: `[email]`. */
   readonly label: string;
-  /** Matches every text, and every JSON text, in which `pattern` can match. Cheap: it is run over whole results. A regular expression here is not global. */
-  readonly hint: { test(text: string): boolean };
+  /** False only for texts in which `pattern` matches nothing that is taken. Cheap: it is asked of every string. */
+  readonly mayHold: (shape: Shape, text: string) => boolean;
   /** Candidates. Global. */
   readonly pattern: RegExp;
   /** How many characters of a candidate are the real thing, from its start; 0 where it is none. */

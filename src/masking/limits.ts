@@ -12,6 +12,8 @@ export const MAX_KEPT_STATES = 4_096;
 export const MAX_NESTED_DOCUMENTS = 4;
 /** A result, as JSON text, in UTF-16 units: above it masking would hold the process for too long. */
 export const MAX_RESULT_CHARACTERS = 16_777_216;
+/** Names of members that were found to be plain, of one answer: rows repeat theirs. */
+export const MAX_REMEMBERED_NAMES = 1_000;
 /** Content blocks of one answer. */
 export const MAX_CONTENT_BLOCKS = 1_000;
 /** Most characters that keep-first and keep-last may show. */

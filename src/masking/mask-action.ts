@@ -57,6 +57,14 @@ export function maskAction(declaration: PathMaskDeclaration, key: KeyObject): Ma
   }
 }
 
+const STAND_IN = /^(?:tok_[a-z][a-z0-9-]{0,31}_[a-z2-7]{26}|hash_[a-z2-7]{16})$/;
+
+/** Whether a text has the form of a token or a hash: by chance, one could look like a number of an account. */
+export function isStandIn(text: string): boolean {
+  const first = text.charCodeAt(0);
+  return (first === 0x74 || first === 0x68) && STAND_IN.test(text);
+}
+
 /** `hash_` and 16 base32 characters: HMAC-SHA-256 over the text of a scalar, or the RFC 8785 text of anything else, cut to 80 bits. */
 function hashText(value: Json, key: KeyObject): string {
   const text = typeof value === 'string' ? value : canonicalJson(value);

@@ -26,6 +26,11 @@ export function mayBeJson(text: string): boolean {
   return STARTS_AS_JSON.test(text);
 }
 
+/** Whether a text begins as nothing but JSON does: what masks leave, such as `[redacted]`, does not. */
+export function beginsAsJson(text: string): boolean {
+  return mayBeJson(text) && BEGINS_AS_JSON.test(text);
+}
+
 /** Whether a text that is not JSON still looks as if it had named members: cut off, with comments, line by line. */
 export function looksLikeBrokenJson(text: string): boolean {
   return STARTS_WITH_MEMBERS.test(text);
@@ -33,6 +38,8 @@ export function looksLikeBrokenJson(text: string): boolean {
 
 const BYTE_ORDER_MARK = '\ufeff';
 const STARTS_AS_JSON = /^\ufeff?[ \t\r\n]*[{["]/;
+const BEGINS_AS_JSON =
+  /^\ufeff?[ \t\r\n]*(?:"|\{[ \t\r\n]*["}]|\[[ \t\r\n]*[\]{["\d-]|\[[ \t\r\n]*(?:true|false|null)\b)/;
 /** `{"a":`, `[{'a' :`, `{a:`; not prose such as `[12:30] started`. */
 const STARTS_WITH_MEMBERS = /^\ufeff?\s*[{[][{[\s]*["'][^]*["']\s*:|^\ufeff?[\s[]*\{\s*[\w$]+\s*:/;
 /** Fifteen significant digits always fit; an exponent may go anywhere. */

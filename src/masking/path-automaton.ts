@@ -145,6 +145,7 @@ export class PathState {
     const places = this.#places.filter(({ test }) =>
       test.kind === 'index' ? indexTakes(test.index, index, length) : sliceTakes(test, index, length),
     );
+    if (places.length === 0 && this.#filters.length === 0) return this.#unnamed();
     return this.#automaton.state([...this.#always, ...places.map(({ to }) => to), ...this.#taken(value, root)]);
   }
 

@@ -1,13 +1,14 @@
 // What tells people apart: addresses, numbers of accounts and of persons, each with its checksum where it has one. Pure.
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Detector } from './detector.ts';
+import { colonsIn, digitsIn, dotsIn, hasAt } from './text-shape.ts';
 
 const SEPARATORS = [' ', '-'];
 
 const EMAIL: Detector = {
   name: 'email',
   label: '[email]',
-  hint: /@|%40/,
+  mayHold: (shape) => hasAt(shape),
   // Only from the start of a run, so that a long one is looked at once.
   pattern:
     /(?<![\p{L}\p{N}._%+'-])[\p{L}\p{N}._%+'-]+(?:@|%40)(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}\p{L}{2,24}/gu,
@@ -17,7 +18,8 @@ const EMAIL: Detector = {
 const IBAN: Detector = {
   name: 'iban',
   label: '[iban]',
-  hint: /[A-Za-z]{2}\d{2}[ -]?[A-Za-z0-9]{2}/,
+  // The shortest are Norway's.
+  mayHold: (shape, { length }) => digitsIn(shape) >= 2 && length >= 15,
   pattern: /(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,34}/g,
   take: (candidate) => {
     const length = IBAN_LENGTHS.get(candidate.slice(0, 2).toUpperCase());
@@ -32,7 +34,7 @@ const IBAN: Detector = {
 const CARD: Detector = {
   name: 'card',
   label: '[card]',
-  hint: /\d(?:[ -]?\d){12}/,
+  mayHold: (shape) => digitsIn(shape) >= 13,
   pattern: /(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.]*\d)/g,
   take: (candidate) => {
     if (!/^(?:4|5|2[2-7]|3|6)/.test(candidate.replace(/[ -]/g, ''))) return 0;
@@ -53,7 +55,7 @@ const CARD: Detector = {
 const NATIONAL_NUMBER: Detector = {
   name: 'national-number',
   label: '[national-number]',
-  hint: /\d{3}-\d{2}-\d{4}|[A-Za-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]|[12] ?\d{2} ?[01]\d ?\d|\d{7}-?[A-Za-z]|[A-Za-z]{6}\d{2}/,
+  mayHold: (shape) => digitsIn(shape) >= 6,
   pattern:
     /(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])|\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b|(?<!\d)[12] ?\d{2} ?[01]\d ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}(?!\d)|\b[XYZ]?\d{7,8}-?[A-Z]\b|\b[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]\b/gi,
   take: (candidate) => (isNationalNumber(candidate.toUpperCase()) ? candidate.length : 0),
@@ -63,7 +65,7 @@ const NATIONAL_NUMBER: Detector = {
 const PHONE: Detector = {
   name: 'phone',
   label: '[phone]',
-  hint: /\+ ?\(?\d|\b00\d|\d{3}\)|\d{3}[-. ]\d{3}[-. ]\d{4}|0\d[ .]\d{2}[ .]/,
+  mayHold: (shape) => digitsIn(shape) >= 7,
   pattern:
     /(?<![\d\w])(?:\+ ?|00)\(?[1-9](?:[ ().-]{0,2}\d){6,14}(?!\d)|(?<![\d.])\(\d{3}\) ?\d{3}[-. ]\d{4}(?!\d)|(?<![\d.-])\d{3}([-. ])\d{3}\1\d{4}(?![\d-])|(?<![\d.])0\d(?:[ .]\d{2}){4}(?![\d.])/g,
 };
@@ -71,7 +73,7 @@ const PHONE: Detector = {
 const IP: Detector = {
   name: 'ip',
   label: '[ip]',
-  hint: /\d\.\d{1,3}\.\d{1,3}\.\d|[\dA-Fa-f]{0,4}:[\dA-Fa-f]{0,4}:/,
+  mayHold: (shape) => colonsIn(shape) >= 2 || (dotsIn(shape) >= 3 && digitsIn(shape) >= 4),
   pattern:
     /(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[\dA-Fa-f]{0,4}(?::[\dA-Fa-f]{0,4}){2,7}(?:\.\d{1,3}){0,3})(?![\w:]|\.\d)/g,
   take: (candidate) => {

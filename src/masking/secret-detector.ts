@@ -78,6 +78,9 @@ function source({ source: text, flags }: RegExp): string {
   });
 }
 
+/** `pwd=` and four characters. */
+const SHORTEST = 8;
+
 /** Apart, because engines find a set of plain prefixes many times faster than anything less plain. */
 const PREFIXES = new RegExp(HINTS.join('|'));
 const USERINFO = /:\/\/[^\s:@/?#"'<>]*:[^\s@/?#"'<>]+@/;
@@ -86,11 +89,10 @@ const ASSIGNMENT = /(?:password|pwd|key)\s{0,3}=/i;
 export const SECRETS: Detector = {
   name: 'secrets',
   label: '[secret]',
-  hint: {
-    test: (text) =>
-      PREFIXES.test(text) ||
+  mayHold: (_, text) =>
+    text.length >= SHORTEST &&
+    (PREFIXES.test(text) ||
       (text.includes('://') && USERINFO.test(text)) ||
-      (text.includes('=') && ASSIGNMENT.test(text)),
-  },
+      (text.includes('=') && ASSIGNMENT.test(text))),
   pattern: new RegExp(FORMS.map(source).join('|'), 'g'),
 };

@@ -59,18 +59,24 @@ export function createTokenVault({ store, clock, derivation, sealing }: TokenVau
   return {
     issue(principalKey) {
       const given = new Map<string, string>();
+      /** Tokens by class and value: columns repeat theirs. */
+      const byClass = new Map<string, Map<string, string>>();
       const unwritten = (): string[] => {
         const fresh = clock.now() - TOKEN_RENEWAL_MS;
         return [...given.keys()].filter((token) => (written.get(`${principalKey} ${token}`) ?? 0) < fresh);
       };
       return {
         tokenFor(tokenClass, value) {
+          let byValue = byClass.get(tokenClass);
+          if (byValue === undefined) byClass.set(tokenClass, (byValue = new Map()));
+          const known = byValue.get(value);
+          if (known !== undefined) return known;
           const token = tokenFor(tokenClass, value);
-          if (given.has(token)) return token;
           if (given.size >= MAX_TOKENS_PER_RESULT) {
             throw new WithheldError(`the result needs more than ${String(MAX_TOKENS_PER_RESULT)} different tokens`);
           }
           given.set(token, value);
+          byValue.set(value, token);
           return token;
         },
 
