@@ -3,9 +3,8 @@ import { SHORTEST_RUN } from './text-shape.ts';
 
 /** The six bits of each character of either alphabet; 255 for every other UTF-16 unit. */
 const BITS = new Uint8Array(65_536).fill(255);
-for (const [value, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {
-  BITS[character.charCodeAt(0)] = value;
-}
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+for (let value = 0; value < ALPHABET.length; value++) BITS[ALPHABET.charCodeAt(value)] = value;
 BITS['-'.charCodeAt(0)] = 62;
 BITS['_'.charCodeAt(0)] = 63;
 

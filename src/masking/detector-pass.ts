@@ -7,7 +7,8 @@ import { replaceDetected, type Detector } from './detector.ts';
 import { MAX_NESTED_DOCUMENTS, MAX_REMEMBERED_NAMES } from './limits.ts';
 import { isStandIn } from './mask-action.ts';
 import { beginsAsJson, parseJsonText } from './nested-json.ts';
-import { isForeign, mayHoldBase64, shapeOf } from './text-shape.ts';
+import { hasAt, isForeign, mayHoldBase64, shapeOf } from './text-shape.ts';
+import { changeParameters, mayHaveParameters } from './url-parameters.ts';
 
 /** `mask`: replace what is found. `withhold`: let nothing of the result out. `report`: count it, and let it out. */
 export type DetectorMode = 'mask' | 'withhold' | 'report';
@@ -46,6 +47,7 @@ export class DetectorPass {
     // Escapes in nested JSON hide the characters that the look is for.
     if (text.includes('\\u') || text.includes('\\/')) return true;
     const shape = shapeOf(text);
+    if (hasAt(shape) && PERCENT_ENCODED.test(text)) return true;
     if (detectors.some(({ detector }) => detector.mayHold(shape, text))) return true;
     if (isForeign(shape) && this.#mayHoldPlain(plainForm(text))) return true;
     return base64Runs(text).some(({ start, end }) => this.#mayHoldPlain(base64Text(text.slice(start, end))));
@@ -109,23 +111,35 @@ export class DetectorPass {
 
   #string(text: string, depth: number, nested: number): string {
     if (isStandIn(text)) return text;
-    const value = nested < MAX_NESTED_DOCUMENTS && beginsAsJson(text) ? parseJsonText(text) : undefined;
+    const value = beginsAsJson(text) ? parseJsonText(text) : undefined;
     if (value === undefined) return this.#plain(text);
+    // Escapes upon escapes hide every form.
+    if (nested >= MAX_NESTED_DOCUMENTS) {
+      throw new WithheldError(`JSON stands in strings more than ${String(MAX_NESTED_DOCUMENTS)} deep`);
+    }
     const after = this.#json(value, depth, nested + 1);
     return after === value ? text : JSON.stringify(after);
   }
 
   #plain(text: string): string {
     const shape = shapeOf(text);
-    let left = this.#detectAll(text, shape);
-    // Not as it is written, but as it is read: full-width letters, invisible characters, one level of base64. Also where
-    // something was found: what hides may stand beside what does not.
-    if (isForeign(shape)) {
-      const plain = plainForm(left);
-      const found = plain === left ? plain : this.#detectAll(plain, shapeOf(plain));
-      if (found !== plain) left = found;
-    }
+    const mayBeEncoded = hasAt(shape) && PERCENT_ENCODED.test(text);
+    let left = text;
+    if (mayBeEncoded && mayHaveParameters(text)) left = changeParameters(text, (_, value) => this.#plain(value));
+    left = this.#detectAll(left, shape);
+    // Not as it is written, but as it is read: percent-encoded, escaped as in JSON, full-width letters, invisible characters, one level of base64.
+    // Also where something was found: what hides may stand beside what does not.
+    if (mayBeEncoded) left = this.#readAs(left, (written) => plainForm(percentDecoded(written)));
+    if (text.includes('\\u')) left = this.#readAs(left, (written) => plainForm(unescaped(written)));
+    if (isForeign(shape)) left = this.#readAs(left, plainForm);
     return mayHoldBase64(shape) ? this.#base64(left) : left;
+  }
+
+  #readAs(text: string, reading: (written: string) => string): string {
+    const read = reading(text);
+    if (read === text) return text;
+    const left = this.#detectAll(read, shapeOf(read));
+    return left === read ? text : left;
   }
 
   #detectAll(text: string, shape: number): string {
@@ -158,6 +172,23 @@ export class DetectorPass {
     this.#counts[detector.name] = (this.#counts[detector.name] ?? 0) + found;
     return mode === 'mask' ? replaced : text;
   }
+}
+
+const PERCENT_ENCODED = /%[0-9A-Fa-f]{2}/;
+/** RFC 3986, section 2.1; what is no UTF-8 stays as it is. */
+function percentDecoded(text: string): string {
+  return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => {
+    try {
+      return decodeURIComponent(run);
+    } catch {
+      return run;
+    }
+  });
+}
+
+/** JSON that is cut off or broken is text, and its escapes are. */
+function unescaped(text: string): string {
+  return text.replace(/\\+u([0-9A-Fa-f]{4})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }
 
 const INVISIBLE = /[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]/g;

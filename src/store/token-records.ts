@@ -68,7 +68,7 @@ export function createTokenVault({ store, clock, derivation, sealing }: TokenVau
       return {
         tokenFor(tokenClass, value) {
           let byValue = byClass.get(tokenClass);
-          if (byValue === undefined) byClass.set(tokenClass, (byValue = new Map()));
+          if (byValue === undefined) byClass.set(tokenClass, (byValue = new Map<string, string>()));
           const known = byValue.get(value);
           if (known !== undefined) return known;
           const token = tokenFor(tokenClass, value);

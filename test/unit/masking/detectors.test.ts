@@ -93,6 +93,32 @@ describe('a detector', () => {
     }
   });
 
+  it('reads what is percent-encoded, and escapes in JSON that is broken', () => {
+    const secret = key('ghp_', 36);
+    expect(masked({ url: `https://x.test/?q=write%20to%20${secret}&n=1` }, mask('secrets'))).toEqual({
+      url: 'https://x.test/?q=write%20to%20%5Bsecret%5D&n=1',
+    });
+    expect(masked({ path: `/of/%67${secret.slice(1)}` }, mask('secrets'))).toEqual({ path: '/of/[secret]' });
+    expect(masked({ text: `"a": nul, "to ann\\u0040example.com"` }, mask('email'))).toEqual({
+      text: '"a": nul, "to [email]"',
+    });
+  });
+
+  it('leaves tokens and hashes alone, whatever they look like by chance', () => {
+    const ibans = Array.from({ length: 5_000 }, (_, index) => {
+      const digits = index
+        .toString(6)
+        .padStart(18, '0')
+        .replace(/./g, (digit) => String(Number(digit) + 2));
+      return `de22${digits}`;
+    }).filter((candidate) => masked({ text: candidate }, mask('iban'))?.['text'] === '[iban]');
+    expect(ibans.length).toBeGreaterThan(3);
+    for (const iban of ibans) {
+      const token = `tok_account_${iban}abcd`;
+      expect(masked({ token }, mask('iban'))).toEqual({ token });
+    }
+  });
+
   it('of cards stops where the number does', () => {
     expect(masked({ text: '4242 4242 4242 4242 12/27' }, mask('card'))).toEqual({ text: '[card] 12/27' });
     expect(masked({ card: 4242424242424242 }, mask('card'))).toEqual({ card: '[card]' });
