@@ -1,6 +1,6 @@
 // Puts what tsc leaves behind where the compiled files look for it: dist mirrors the repository. Run by `npm run build`.
 import { cpSync, globSync } from 'node:fs';
 
-for (const asset of globSync(['{src,tools}/**/*.{sql,css,html,svg}', 'policies/**/*.{yaml,json}'])) {
+for (const asset of globSync(['{src,tools}/**/*.{sql,css,html,svg,yaml}', 'policies/**/*.{yaml,json}'])) {
   cpSync(asset, `dist/${asset}`);
 }

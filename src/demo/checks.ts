@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Decision } from '../core/invocation.ts';
 import type { AgentRun } from './agent-run.ts';
+import type { Carrier } from './carrier.ts';
 import type { FollowedCall, LoggedEntry } from './followed-call.ts';
 import type { ShopWitness } from './shop-witness-postgres.ts';
 import type { Expected } from './story.ts';
@@ -100,6 +101,16 @@ export async function checkDatabase(
       problem: receipts.length === 1 && receipts[0] === customer ? undefined : `it got ${JSON.stringify(receipts)}`,
     },
   ];
+}
+
+/** What the carrier says: it was asked under a token that was made for it, for the caller itself. Pure. */
+export function checkCarrier({ answered }: Pick<Carrier, 'answered'>, agent: string): Check {
+  const [only, more] = answered;
+  const right = only?.subject === agent && only.actor !== undefined && more === undefined;
+  return {
+    text: "the carrier was asked once, with a token of the caller's that is good there alone",
+    problem: right ? undefined : `it answered ${JSON.stringify(answered)}`,
+  };
 }
 
 /** What must be true once the broker has stopped: nothing left in the database, no secret in what it wrote. */

@@ -5,7 +5,7 @@ import { sallyport } from '../agents.ts';
 import { coloursOf } from '../cli/colours.ts';
 import { runAgent } from './agent-run.ts';
 import type { AgentRun } from './agent-run.ts';
-import { checkCalls, checkDatabase, checkMasks, checkRemains } from './checks.ts';
+import { checkCalls, checkCarrier, checkDatabase, checkMasks, checkRemains } from './checks.ts';
 import type { Check } from './checks.ts';
 import { narrator } from './narrator.ts';
 import type { Narrator } from './narrator.ts';
@@ -39,13 +39,14 @@ export async function runDemo({ exit, json }: DemoOptions): Promise<number> {
     await using stage = await setStage();
     stop.signal.throwIfAborted();
     step = 'the agent does its task';
-    const secrets = [...(await stage.shop.secrets()), stage.clientSecret];
+    const secrets = [...(await stage.shop.secrets()), stage.carrier.secret, stage.clientSecret];
     const run = await play(stage, tell, stop.signal, exit || json);
 
     step = 'the story can be checked';
     tell.heading('Was it so? The log, the database and the files say');
     [...checkCalls(run, EXPECTED), ...checkMasks(run, secrets)].forEach(passes);
     (await checkDatabase(await stage.readLog(), stage.shop, CUSTOMER)).forEach(passes);
+    passes(checkCarrier(stage.carrier, stage.clientId));
     const token = await stage.agentToken();
     if (json) process.stdout.write(`${JSON.stringify(summary(stage, run, token, failed))}\n`);
     if (!exit) {
@@ -79,6 +80,7 @@ async function play(stage: Stage, tell: Narrator, signal: AbortSignal, alone: bo
   tell.facts([
     ['Postgres', `a small shop, at ${new URL(stage.databaseUrl).host}`],
     ['OpenID', `a real provider, at ${stage.issuer}`],
+    ['carrier', `an HTTP API that takes tokens of that provider, at ${stage.carrier.url}`],
     ['broker', `${stage.url}, with the rules of ${stage.policiesDirectory}`],
     ['agent', `${stage.clientId}, an OpenAI Agents SDK agent with sallyport/agents`],
     ['model', scripted ? 'SCRIPTED: no model thinks here, as OPENAI_API_KEY is not set; all else is real' : 'OpenAI'],

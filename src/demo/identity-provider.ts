@@ -59,6 +59,8 @@ export interface IdentityProvider extends AsyncDisposable {
   readonly peopleClientId: string;
   /** Lets tokens be made for `<publicUrl>/mcp` and `<publicUrl>/api`, and people return to `<publicUrl>/console/callback`. */
   registerBroker(publicUrl: string): void;
+  /** Lets tokens be made for another system, by its address. */
+  registerResource(address: string): void;
   registerPerson(person: { email: string; name?: string; groups: readonly string[] }): Person;
   registerAgent(agent: { clientId: string; groups: readonly string[] }): Agent;
   /** An agent's access token, by client credentials and, for a subject, token exchange. */
@@ -138,6 +140,9 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
         response_types: ['code'],
         redirect_uris: brokers.map((broker) => broker + CALLBACK_PATH),
       });
+    },
+    registerResource(address) {
+      resources.add(address);
     },
     registerPerson({ email, name = email, groups }) {
       const person = { email, name, groups, password: newSecret() };

@@ -55,7 +55,7 @@ export function narrator(audience: Audience): Narrator {
         const expires = new Date(call.lease.expires).toTimeString().slice(0, 8);
         fact(
           'lease',
-          `role ${c.cyan(call.lease.reference)} on ${call.lease.backend}, made for this session, until ${expires}`,
+          `${call.lease.provider} ${c.cyan(call.lease.reference)} on ${call.lease.backend}, made for this session, until ${expires}`,
         );
       }
       fact('agent saw', shortened(call.shown));
@@ -99,7 +99,7 @@ function shortened(text: string): string {
 function logLines({ refused, intent, outcome }: FollowedCall): string[] {
   return [
     ...(refused === undefined ? [] : [`#${String(refused.seq)} refused: ${refused.code}; the call was not made`]),
-    ...(intent === undefined ? [] : [`#${String(intent.seq)} intent, written before the database was asked`]),
+    ...(intent === undefined ? [] : [`#${String(intent.seq)} intent, written before the backend was asked`]),
     ...(outcome === undefined
       ? []
       : [`#${String(outcome.seq)} outcome: ${outcome.outcome} (${doorTimes(outcome.doors)})`]),

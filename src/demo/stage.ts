@@ -1,9 +1,10 @@
 // Everything the demo's story needs, started afresh and gone with it: Postgres with the shop, the OpenID provider, the
 // broker with the example policies. Effectful.
 import { once } from 'node:events';
+import { cp } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { openBroker } from '../cli/compose.ts';
 import { listen } from '../cli/listen.ts';
@@ -13,6 +14,8 @@ import { storeLogSource } from '../store/log-source.ts';
 import { openSqliteReader } from '../store/sqlite-reader.ts';
 import { approver } from './approver.ts';
 import type { Approver } from './approver.ts';
+import { startCarrier } from './carrier.ts';
+import type { Carrier } from './carrier.ts';
 import { startPostgres } from './embedded-postgres.ts';
 import type { LoggedEntry } from './followed-call.ts';
 import { startIdentityProvider } from './identity-provider.ts';
@@ -34,6 +37,7 @@ export interface Stage extends AsyncDisposable {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly shop: ShopWitness;
+  readonly carrier: Carrier;
   /** Who may approve large refunds. */
   readonly approver: Approver;
   /** Ten minutes long. */
@@ -54,10 +58,16 @@ export async function setStage(): Promise<Stage> {
   const postgres = starting.use(await startPostgres());
   const shop = await prepareShop(postgres.adminUrl(), { database: 'shop' });
   const provider = starting.use(await startIdentityProvider());
+  const carrier = starting.use(await startCarrier(provider.issuer));
+  provider.registerResource(carrier.url);
+  const exchange = provider.registerAgent({ clientId: 'sallyport-broker', groups: [] });
 
-  // The names that the example policies refer to.
-  const env = { SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl };
-  const policiesDirectory = relative(process.cwd(), join(import.meta.dirname, '../../policies')) || '.';
+  // The names that the policies refer to.
+  const env = {
+    ...{ SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl },
+    ...{ OIDC_ISSUER: provider.issuer, CARRIER_URL: carrier.url, CARRIER_CLIENT_SECRET: exchange.clientSecret },
+  };
+  const policiesDirectory = await layPolicies(dataDirectory);
   const address = `127.0.0.1:${await freePort()}`;
   const publicUrl = `http://${address}`;
   provider.registerBroker(publicUrl);
@@ -77,6 +87,7 @@ export async function setStage(): Promise<Stage> {
     issuer: provider.issuer,
     ...{ policiesDirectory, dataDirectory, databaseUrl, clientId, clientSecret },
     shop: shopWitness(databaseUrl),
+    carrier,
     approver: approver({
       ...(provider.people.get(APPROVER) ?? unknown(APPROVER)),
       publicUrl,
@@ -91,6 +102,15 @@ export async function setStage(): Promise<Stage> {
     stopBroker: broker.stop,
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
+}
+
+/** The example policies, and beside them those of the systems that the demo alone has. */
+async function layPolicies(dataDirectory: string): Promise<string> {
+  const directory = join(dataDirectory, 'policies');
+  for (const source of ['../../policies', 'policies']) {
+    await cp(join(import.meta.dirname, source), directory, { recursive: true });
+  }
+  return directory;
 }
 
 interface ServingBroker extends AsyncDisposable {

@@ -11,8 +11,8 @@ export const INSTRUCTIONS =
 
 export const TASK =
   'ada@example.com writes: "Please refund my smallest order and send me its receipt. Refund my largest one too: neither ' +
-  'came. And for all the trouble I want 1250 back on the one before." Look her up, list her orders, do all this in this ' +
-  'order, each as she asks, then answer her in three sentences.';
+  'came. And for all the trouble I want 1250 back on the one before." Look her up, list her orders, track the largest, do ' +
+  'all this in this order, each as she asks, then answer her in three sentences.';
 
 /** Whom it is about. */
 export const CUSTOMER = 'ada@example.com';
@@ -27,6 +27,7 @@ export interface Expected {
 export const EXPECTED: readonly Expected[] = [
   { tool: 'find_customer', effect: 'allow', rule: 'support-may-look-up' },
   { tool: 'list_orders', effect: 'allow', rule: 'support-may-look-up' },
+  { tool: 'track_order', effect: 'allow', rule: 'support-may-track' },
   { tool: 'refund_order', effect: 'allow', rule: 'small-refunds' },
   { tool: 'send_receipt', effect: 'allow', rule: 'receipts-go-to-known-addresses' },
   { tool: 'refund_order', effect: 'require_approval', rule: 'large-refunds-need-finance' },
@@ -46,9 +47,12 @@ export function scriptedModel(): ScriptedModel {
     }),
     modelResponder((request) => {
       orders = rows(request).sort((one, other) => Number(one['amount']) - Number(other['amount']));
+      const largest = orders.at(-1);
+      return largest === undefined ? giveUp(request) : [call('track_order', { order: largest['id'] })];
+    }),
+    modelResponder(() => {
       const smallest = orders[0];
-      if (smallest === undefined) return giveUp(request);
-      return [call('refund_order', { order_id: smallest['id'], amount: Number(smallest['amount']) })];
+      return [call('refund_order', { order_id: smallest?.['id'], amount: Number(smallest?.['amount']) })];
     }),
     modelResponder(() => [call('send_receipt', { order_id: orders[0]?.['id'], email })]),
     modelResponder(() => {
