@@ -58,11 +58,12 @@ try {
   const ours: Target = {
     name: 'Sallyport',
     url: guarded.url,
+    pid: guarded.pid,
     headers: guarded.callers.map((caller) => ({ ...PROTOCOL, ...caller })),
     message: MESSAGE,
     expect: 'Ada Marsh',
   };
-  const theirs = toolbox && { ...ours, name: 'MCP Toolbox', url: toolbox.url, headers: [PROTOCOL] };
+  const theirs = toolbox && { ...ours, name: 'MCP Toolbox', url: toolbox.url, pid: toolbox.pid, headers: [PROTOCOL] };
   for (const target of [ours, theirs]) if (target) await measure(target, 16, WARM_UP_SECONDS);
   for (const count of connections) rows.push(await compare(count, ours, theirs, guarded));
 } finally {
@@ -98,14 +99,20 @@ function medians(figures: readonly Figures[]): Figures {
       figures.map(pick).toSorted((a, b) => a - b),
       0.5,
     );
-  return { callsPerSecond: middle((f) => f.callsPerSecond), p50: middle((f) => f.p50), p99: middle((f) => f.p99) };
+  return {
+    callsPerSecond: middle((f) => f.callsPerSecond),
+    p50: middle((f) => f.p50),
+    p99: middle((f) => f.p99),
+    cpuUs: middle((f) => f.cpuUs),
+  };
 }
 
 function table(all: readonly Row[]): string {
   const line = (...cells: readonly string[]): string => cells.map((cell) => cell.padStart(12)).join('') + '\n';
-  const figures = (name: string, count: number, { callsPerSecond, p50, p99 }: Figures, ratio = ''): string =>
-    name.padEnd(12) + line(String(count), callsPerSecond.toFixed(0), p50.toFixed(2), p99.toFixed(2), ratio);
-  let text = `\n${' '.repeat(12)}${line('connections', 'calls/s', 'p50 ms', 'p99 ms', 'ratio')}`;
+  const figures = (name: string, count: number, { callsPerSecond, p50, p99, cpuUs }: Figures, ratio = ''): string =>
+    name.padEnd(12) +
+    line(String(count), callsPerSecond.toFixed(0), p50.toFixed(2), p99.toFixed(2), cpuUs.toFixed(0), ratio);
+  let text = `\n${' '.repeat(12)}${line('connections', 'calls/s', 'p50 ms', 'p99 ms', 'cpu µs', 'ratio')}`;
   for (const { connections: count, guarded, peer } of all) {
     const ratio = peer && (guarded.callsPerSecond / peer.callsPerSecond).toFixed(2);
     text += figures('sallyport', count, guarded, ratio);

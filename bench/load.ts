@@ -1,5 +1,6 @@
 // A lean load generator: raw sockets and requests serialised beforehand, so that it is not what gets measured.
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 
 /** A tools/call that can be made over and over. */
@@ -7,6 +8,8 @@ export interface Target {
   readonly name: string;
   /** Plain http. */
   readonly url: URL;
+  /** Of the process that serves it. */
+  readonly pid: number;
   /** Connections take these headers in turn, such as the tokens of several callers. */
   readonly headers: readonly Readonly<Record<string, string>>[];
   /** The JSON-RPC message. */
@@ -20,11 +23,17 @@ export interface Figures {
   /** Milliseconds from the first byte sent to the last byte received. */
   readonly p50: number;
   readonly p99: number;
+  /** Microseconds of processor time that the serving process takes for a call; NaN where the system does not say (/proc). */
+  readonly cpuUs: number;
 }
+
+/** Linux counts in hundredths of a second. */
+const TICK_US = 10_000;
 
 /** Keeps `connections` connections busy for `seconds`, one call at a time on each. Throws on the first unexpected answer. */
 export async function measure(target: Target, connections: number, seconds: number): Promise<Figures> {
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(target.url)));
+  const cpuBefore = cpuUsOf(target.pid);
   const startedAt = performance.now();
   const until = startedAt + seconds * 1_000;
   try {
@@ -37,6 +46,7 @@ export async function measure(target: Target, connections: number, seconds: numb
       callsPerSecond: latencies.length / elapsed,
       p50: quantile(latencies, 0.5),
       p99: quantile(latencies, 0.99),
+      cpuUs: (cpuUsOf(target.pid) - cpuBefore) / latencies.length,
     };
   } finally {
     for (const socket of sockets) socket.destroy();
@@ -46,6 +56,17 @@ export async function measure(target: Target, connections: number, seconds: numb
 /** The value below which the share `q` of `sorted` lies; NaN for none. */
 export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}
+
+function cpuUsOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+    // Behind the name, which may hold anything: proc_pid_stat(5), fields 14 and 15.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+  } catch {
+    return Number.NaN;
+  }
 }
 
 async function open(url: URL): Promise<Socket> {

@@ -11,6 +11,7 @@ const PACKAGE = '@toolbox-sdk/server@1.12.0';
 
 export interface Toolbox extends AsyncDisposable {
   readonly url: URL;
+  readonly pid: number;
 }
 
 /** Starts it with one tool. Undefined, with the reason on standard error, where it cannot be installed. */
@@ -39,6 +40,7 @@ export async function startToolbox(
   await untilAnswering(url, child);
   return {
     url,
+    pid: child.pid ?? Number.NaN,
     [Symbol.asyncDispose]: async () => {
       child.kill();
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
