@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { SlackConfig } from './approval/slack-config.ts';
 import { isJsonObject } from './core/json.ts';
+import { LOG_DEADLINE_MS } from './core/limits.ts';
 import { ConfigurationError, type Problem, type ProblemPlace, type Report } from './core/problem.ts';
 import { Secret } from './core/secret.ts';
 import type { RetentionRule } from './log/erasures.ts';
@@ -52,6 +53,8 @@ export interface Config {
     /** Whether it takes two people to see what a token stands for. */
     readonly revealTakesTwo: boolean;
   };
+  /** What is not on disk by then counts as not written. */
+  readonly durableWithinMs: number;
   /** What of payloads is not kept longer than a while. */
   readonly retention: readonly RetentionRule[];
   /** How people sign in; undefined where nobody can, and so nobody can approve. */
@@ -182,6 +185,7 @@ const configSchema = z.strictObject({
   policies: z.string().min(1).default('policies').describe('Directory of policy files.'),
   issuers: z.array(issuerSchema).min(1, 'expected at least one issuer').describe('Who may sign tokens: OpenID providers.'),
   store: z.string().refine(isPostgresUrl, 'expected postgres://LOGIN:PASSWORD@HOST/DATABASE\nleave it out for a file below `data`').optional().describe('Where state and log live, for several brokers: a Postgres prepared by `sallyport store init`. Left out: an SQLite file below `data`.'),
+  durableWithin: duration('2s', '8s').default(LOG_DEADLINE_MS).describe('How long the store may take to keep an entry; after that the call is refused, or its result withheld.'),
   retention: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and "-"'), retentionSchema).default({}).describe('Rules, by name, for arguments and results kept beside the log: what is older is erased, and the log says so.'),
   checkpoints: checkpointsSchema.describe('Where signed checkpoints of the log go besides the store, so that its owner cannot rewrite it unseen.'),
   masking: maskingSchema.describe('How results are masked, whatever the tool.'),
@@ -299,6 +303,7 @@ function assemble(parsed: z.output<typeof configSchema>, directory: string, repo
       file: parsed.checkpoints.file === undefined ? undefined : resolve(directory, parsed.checkpoints.file),
     },
     masking: parsed.masking,
+    durableWithinMs: parsed.durableWithin,
     retention: Object.entries(parsed.retention).map(([name, { after, ...rule }]) => {
       return { name, afterMs: after, after: writtenDuration(after), ...rule };
     }),

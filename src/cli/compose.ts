@@ -249,10 +249,11 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
   };
 }
 
-function openStore({ store, dataDirectory }: Config, keys: Keys, clock: Clock): Promise<Store> {
+function openStore(config: Config, keys: Keys, clock: Clock): Promise<Store> {
+  const { store, dataDirectory, durableWithinMs: deadlineMs } = config;
   return store === undefined
-    ? openSqliteStore({ file: join(dataDirectory, 'sallyport.db'), keys, clock })
-    : openPostgresStore({ url: store.reveal(), keys, clock });
+    ? openSqliteStore({ file: join(dataDirectory, 'sallyport.db'), keys, clock, deadlineMs })
+    : openPostgresStore({ url: store.reveal(), keys, clock, deadlineMs });
 }
 
 /** Signs what the log has grown to, and refuses to start on a store that does not continue what was published. */

@@ -3,7 +3,7 @@ import { colours as pc } from './colours.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { EntryFilter, WrittenEntry } from '../core/log-source.ts';
 import { doorsOf, gistOf, printable, word } from '../log/describe.ts';
-import { asShown, openPayload } from '../log/payload.ts';
+import { asTold, openPayload } from '../log/payload.ts';
 import type { ReportedStep } from '../log/session-html.ts';
 import type { LogPlace } from './log-place.ts';
 
@@ -52,7 +52,7 @@ export function told({ body, payloads }: Step, first: JsonObject): string[] {
   if (doors !== '') lines.push(`   ${pc.dim('doors')} ${doors}`);
   if (typeof payloads === 'string') lines.push(`   ${pc.dim('payload')} ${payloads}`);
   else if (payloads !== undefined) {
-    for (const [name, value] of Object.entries(asShown(payloads))) {
+    for (const [name, value] of asTold(payloads)) {
       lines.push(`   ${pc.dim(name)} ${printable(JSON.stringify(value))}`);
     }
   }

@@ -20,13 +20,13 @@ export const LEASE_SWEEP_INTERVAL_MS = 30_000;
 export const BROKER_SILENT_MS = 60_000;
 /** Signals that a broker lives are written this often. */
 export const BROKER_HEARTBEAT_MS = 15_000;
-/** An entry that is not durable by then counts as not written. */
+/** An entry that is not durable by then counts as not written, where the configuration does not say otherwise. */
 export const LOG_DEADLINE_MS = 5_000;
 /** What a backend gets, after a call was cancelled or ran out of time, to stop it and say what became of it. */
 export const CANCEL_GRACE_MS = 2_000;
 /** How often an outcome that could not be written is tried again. */
 export const OUTCOME_RETRY_MS = 2_000;
-/** A store that breaks its own deadline is not waited for longer than this. */
+/** A store that breaks its own deadline is not waited for longer than this: more than any that can be configured. */
 export const LOG_HANG_MS = 2 * LOG_DEADLINE_MS;
 /** What calls that outlived the grace get to be stopped and recorded. */
 export const STOP_GRACE_MS = 2_500;

@@ -62,3 +62,8 @@ export async function recordedReply(
 export function asShown({ shown, ...payloads }: Payloads): Payloads {
   return shown === undefined ? payloads : { ...payloads, arguments: shown };
 }
+
+/** What a story tells of them: without what only deciding again needs, which the entry's principal stands for. */
+export function asTold(payloads: Payloads): [name: string, value: unknown][] {
+  return Object.entries(asShown(payloads)).filter(([name]) => name !== 'principal');
+}

@@ -2,7 +2,7 @@
 import type { Payloads } from '../core/entry.ts';
 import type { JsonObject } from '../core/json.ts';
 import { doorsOf, gistOf, printable, whoOf, word } from './describe.ts';
-import { asShown } from './payload.ts';
+import { asTold } from './payload.ts';
 
 export interface ReportedStep {
   readonly body: JsonObject;
@@ -68,7 +68,7 @@ function details(body: JsonObject, payloads: ReportedStep['payloads']): string {
   if (doors !== '') parts.push(`<br><small>${escape(doors)}</small>`);
   if (typeof payloads === 'string') parts.push(`<br><small>payload ${escape(payloads)}</small>`);
   else if (payloads !== undefined) {
-    for (const [name, value] of Object.entries(asShown(payloads))) {
+    for (const [name, value] of asTold(payloads)) {
       parts.push(`<pre>${escape(name)}: ${escape(printable(JSON.stringify(value)))}</pre>`);
     }
   }

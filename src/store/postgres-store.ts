@@ -24,6 +24,8 @@ export interface PostgresOptions {
   readonly url: string;
   readonly keys: Pick<Keys, 'payload'>;
   readonly clock?: Clock;
+  /** What is not on disk by then counts as not written. */
+  readonly deadlineMs?: number;
 }
 
 /** Throws StoreError where the database cannot be reached, was not initialised, or the login could rewrite the log. */
@@ -47,6 +49,7 @@ interface Waiting extends PreparedChange {
 
 class PostgresStore implements Store {
   readonly #clock: Clock;
+  readonly #deadlineMs: number;
   readonly #keys: Keys['payload'];
   readonly #writers: pg.Pool;
   readonly #readers: pg.Pool;
@@ -57,11 +60,12 @@ class PostgresStore implements Store {
   #problem: string | undefined;
   #closed = false;
 
-  constructor({ url, keys, clock = systemClock }: PostgresOptions) {
+  constructor({ url, keys, clock = systemClock, deadlineMs = LOG_DEADLINE_MS }: PostgresOptions) {
     this.#clock = clock;
+    this.#deadlineMs = deadlineMs;
     this.#keys = keys.payload;
-    this.#writers = pool(url, 1);
-    this.#readers = pool(url, READERS);
+    this.#writers = pool(url, 1, deadlineMs);
+    this.#readers = pool(url, READERS, deadlineMs);
     this.#watch = setInterval(() => this.#probe(), STORE_PROBE_MS);
     this.#watch.unref();
   }
@@ -109,7 +113,7 @@ class PostgresStore implements Store {
         statements,
         entries: prepared,
         bytes,
-        deadline: monotonicMs() + LOG_DEADLINE_MS,
+        deadline: monotonicMs() + this.#deadlineMs,
         resolve,
         reject,
       });
@@ -167,7 +171,7 @@ class PostgresStore implements Store {
   /** A connection that does not answer in time is cut, so that the server gives up what it holds. */
   async #write(batch: readonly Waiting[], ms: number): Promise<readonly ChangeFate[]> {
     if (ms <= 0) throw new StoreError('the database was too slow until the deadline');
-    const late = new StoreError(`the database did not answer within ${LOG_DEADLINE_MS} ms`);
+    const late = new StoreError(`the database did not answer within ${this.#deadlineMs} ms`);
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(late), ms)));
     const connecting = this.#writers.connect();
@@ -200,14 +204,14 @@ class PostgresStore implements Store {
   }
 }
 
-function pool(url: string, max: number): pg.Pool {
+function pool(url: string, max: number, deadlineMs: number): pg.Pool {
   const made = new pg.Pool({
     connectionString: url,
     max,
     application_name: 'sallyport',
-    connectionTimeoutMillis: LOG_DEADLINE_MS,
+    connectionTimeoutMillis: deadlineMs,
     // The server gives up before the caller does, so that "nothing was kept" stays true.
-    options: `-c search_path=${SCHEMA} -c statement_timeout=${LOG_DEADLINE_MS - SERVER_MARGIN_MS} -c synchronous_commit=on`,
+    options: `-c search_path=${SCHEMA} -c statement_timeout=${deadlineMs - SERVER_MARGIN_MS} -c synchronous_commit=on`,
     types: postgresTypes(),
   });
   // A connection lost while idle is replaced at the next query.

@@ -26,6 +26,8 @@ export interface SqliteOptions {
   readonly file: string;
   readonly keys: Pick<Keys, 'payload'>;
   readonly clock?: Clock;
+  /** What is not on disk by then counts as not written. */
+  readonly deadlineMs?: number;
 }
 
 /** Opens the store and brings its schema up to date. Throws StoreError where the file is damaged, locked or of a newer schema. */
@@ -44,6 +46,7 @@ interface Waiter<Value> {
 
 class SqliteStore implements Store {
   readonly #clock: Clock;
+  readonly #deadlineMs: number;
   readonly #workerOptions: WorkerOptions;
   /** Each resolves with the number of its change's first entry. */
   readonly #changes = new Map<number, Waiter<number>>();
@@ -56,8 +59,9 @@ class SqliteStore implements Store {
   #problem: string | undefined;
   #closed = false;
 
-  constructor({ file, keys, clock = systemClock }: SqliteOptions) {
+  constructor({ file, keys, clock = systemClock, deadlineMs = LOG_DEADLINE_MS }: SqliteOptions) {
     this.#clock = clock;
+    this.#deadlineMs = deadlineMs;
     this.#workerOptions = { file, payloadKeys: keys.payload };
     this.#worker = this.#start();
     this.#watch = setInterval(() => this.#tick(), STORE_PROBE_MS);
@@ -116,7 +120,7 @@ class SqliteStore implements Store {
     this.#queuedBytes += bytes;
     const id = ++this.#lastId;
     // Overdue waiters are found by the next probe, so that both together stay within the deadline.
-    const deadline = monotonicMs() + LOG_DEADLINE_MS - STORE_PROBE_MS;
+    const deadline = monotonicMs() + this.#deadlineMs - STORE_PROBE_MS;
     return new Promise((resolve, reject) => {
       waiters.set(id, { deadline, bytes, resolve, reject });
       send(id, deadline);
@@ -177,7 +181,7 @@ class SqliteStore implements Store {
     for (const waiters of [this.#changes, this.#queries] as Map<number, Waiter<unknown>>[]) {
       for (const [id, { deadline }] of waiters) {
         if (deadline > now) break;
-        this.#problem = `the store did not answer within ${LOG_DEADLINE_MS} ms`;
+        this.#problem = `the store did not answer within ${this.#deadlineMs} ms`;
         this.#take(waiters, id)?.reject(new StoreError(this.#problem));
       }
     }

@@ -39,7 +39,10 @@ beforeAll(async () => {
     { body: { type: 'broker.started', broker: 'broker-1', version: '0.1.0' } },
     {
       body: { ...base, invocation: 'i-1', type: 'intent', backend: 'shop', digest: 'd', decision: allowed },
-      payloads: { arguments: { email: 'ann@example.com' } },
+      payloads: {
+        arguments: { email: 'ann@example.com' },
+        principal: { groups: ['support'], scopes: [], claims: { department: 'returns' } },
+      },
     },
     {
       body: {
@@ -129,6 +132,8 @@ describe('sallyport log', () => {
     expect(stdout).toContain('arguments {"email":"ann@example.com"}');
     expect(stdout).toContain('result {"rows":[{"card":"**** 1111"}]}');
     expect(stdout).toContain('identify 0.1 ms, decide 0.02 ms, mask 0.3 ms');
+    expect(stdout).not.toContain('department');
+    expect(log('show', 'i-1', '--json').stdout).toContain('department');
     expect(log('show', 'i-3').stdout).toContain('unknown');
     expect(JSON.parse(log('show', '3', '--json').stdout)[0].payloads.result.rows).toHaveLength(1);
   });

@@ -38,6 +38,7 @@ describe('a configuration', () => {
       publicUrl: 'http://127.0.0.1:8931',
       dataDirectory: join(directory, '.sallyport'),
       keysDirectory: join(directory, '.sallyport', 'keys'),
+      durableWithinMs: 5_000,
       retention: [],
       policiesDirectory: join(directory, 'policies'),
       issuers: [
