@@ -1,30 +1,27 @@
 // THE pipeline. `invoke` is read from top to bottom: each step needs what only the step before can make.
 import type { KeyObject } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { grantLimits } from './approval/grant-limits.ts';
 import { approveCall, type Answered } from './approve-call.ts';
-import { LRUCache } from 'lru-cache';
+import { Arrivals } from './arrivals.ts';
 import { CallRecord, type RecordPorts } from './call-record.ts';
-import { CallerSlots } from './caller-slots.ts';
 import type { Approvals, Ask } from './core/approvals.ts';
 import type { Broker, Call, Reply } from './core/broker.ts';
-import { Stopwatch } from './core/clock.ts';
+import type { Stopwatch } from './core/clock.ts';
 import { bounded, firstOf } from './core/deadline.ts';
 import { callDigest, grantScope } from './core/digest.ts';
-import { refuse, StoreError, type Refusal } from './core/errors.ts';
+import { refuse, type Refusal } from './core/errors.ts';
 import type { Intent } from './core/evidence.ts';
 import type { Decision, Invocation } from './core/invocation.ts';
-import { STOP_GRACE_MS } from './core/limits.ts';
 import type { PolicySet } from './core/policy.ts';
 import type { Sessions } from './core/session.ts';
 import type { Passage, Switches } from './core/switches.ts';
 import { Conflict, type Change } from './core/store.ts';
 import type { Tool } from './core/tool.ts';
-import { uuidv7 } from './core/uuid.ts';
 import { decide, permitFor, visibleTool, visibleTools } from './policy/decide.ts';
+import { joinIdentical } from './join-identical.ts';
 import { splitJustification } from './policy/justification.ts';
 import { previewCall } from './preview-call.ts';
-import { runOnBackend, whyStopped, type BackendPorts } from './run-on-backend.ts';
+import { runOnBackend, type BackendPorts } from './run-on-backend.ts';
 
 export interface Ports extends BackendPorts, Omit<RecordPorts, 'closing'> {
   readonly approvals: Approvals;
@@ -43,49 +40,8 @@ export interface RunningBroker extends Broker {
 
 export function createBroker(ports: Ports): RunningBroker {
   const { clock } = ports;
-  const slots = new CallerSlots();
-  /** Principals whose calls above the limit are in the log already. */
-  const floods = new LRUCache<string, true>({ max: 1_000, ttl: 60_000 });
-  const closing = new AbortController();
-  const running = new Set<Promise<Reply>>();
-  let draining = false;
-
-  async function arrive(call: Call): Promise<Reply> {
-    const watch = new Stopwatch(clock);
-    watch.add('identify', call.identifyMs);
-    const { principal, tool } = call;
-    const arrivedAt = clock.now();
-    // Before anything is looked up or written: who makes too many calls must not cost the others more than this.
-    using slot = slots.take(principal.key);
-    if (slot === undefined) return await tooManyCalls(call, arrivedAt, watch);
-    const session = await bounded(ports.sessions.current(principal, call.sessionLabel)).catch(
-      (error: unknown) => error as Error,
-    );
-    const invocation: Invocation = {
-      id: uuidv7(arrivedAt),
-      session: typeof session === 'string' ? session : '',
-      principal,
-      tool,
-      arguments: call.arguments,
-      arrivedAt,
-    };
-    const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, ports.policies().version, watch);
-    if (typeof session !== 'string') return record.unlogged(session);
-    if (draining) return await record.refused(refuse('shutting_down'));
-    // From here to the reply, whatever an operator stops stops this call too.
-    using passage = ports.switches.enter(principal, session);
-    using present = firstOf([call.signal, closing.signal, passage.signal]);
-    return await passTheDoors(call, invocation, passage, present.signal, watch);
-  }
-
-  /** The log tells of one a minute, without its arguments: a flood of them must not fill the store for the others. */
-  async function tooManyCalls({ principal, tool }: Call, arrivedAt: number, watch: Stopwatch): Promise<Reply> {
-    const invocation = { id: uuidv7(arrivedAt), session: '', principal, tool, arguments: {}, arrivedAt };
-    const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, ports.policies().version, watch);
-    if (floods.has(principal.key)) return record.dropped(refuse('too_many_calls'));
-    floods.set(principal.key, true);
-    return record.refused(refuse('too_many_calls', { detail: 'more within the minute are not written down' }));
-  }
+  const arrivals = new Arrivals(ports);
+  const recording = { ...ports, closing: arrivals.closing };
 
   /** @param present aborted when the caller cancels or goes away, when an operator stops it, and when the broker shuts down */
   async function passTheDoors(
@@ -100,7 +56,7 @@ export function createBroker(ports: Ports): RunningBroker {
     const tool = visibleTool(policies, principal, call.tool);
     const { args, justification } = splitJustification(tool, call.arguments);
     const invocation: Invocation = { ...arrived, arguments: args };
-    const record = new CallRecord({ ...ports, closing: closing.signal }, invocation, policies.version, watch, tool);
+    const record = new CallRecord(recording, invocation, policies.version, watch, tool);
 
     // 2. Bound and parse; what an operator has switched off is not looked at any further.
     if (tool !== undefined) passage.reach(tool.backend.name);
@@ -124,7 +80,9 @@ export function createBroker(ports: Ports): RunningBroker {
     let permit = permitFor(invocation, decision);
     let use: Change = {};
     if (permit === undefined) {
-      const joined = tool.annotations.readOnly ? undefined : await join(tool, decision, digest, record, present);
+      const joined = tool.annotations.readOnly
+        ? undefined
+        : await joinIdentical(ports.repeated, tool, decision, digest, record, present);
       if (joined !== undefined) return joined;
       const requirements = deciding.flatMap((rule) => rule.approval ?? []);
       const limits = grantLimits(requirements);
@@ -165,7 +123,7 @@ export function createBroker(ports: Ports): RunningBroker {
       intent = await record.intent(permit, tool, digest, use);
     } catch (error) {
       if (!(error instanceof Conflict)) return record.unlogged(error);
-      const joined = await join(tool, decision, digest, record, present);
+      const joined = await joinIdentical(ports.repeated, tool, decision, digest, record, present);
       if (joined !== undefined) return joined;
       // Nothing runs: in that very moment the other one was delivered, or a person took their word back.
       if (permit.approval !== undefined) return record.refused(refuse('approval_changed'), decision);
@@ -182,24 +140,7 @@ export function createBroker(ports: Ports): RunningBroker {
 
   /** @param preview of the tool whose call has this digest */
   function previewWith(preview: Tool, digest: string, inbound: Call['inbound']): NonNullable<Ask['preview']> {
-    const all = { ...ports, closing: closing.signal };
-    return (permit, signal) => previewCall(all, preview, permit, digest, inbound, signal);
-  }
-
-  /** The reply of an identical call that runs, or whose reply was not delivered; undefined where there is none. */
-  async function join(
-    tool: Tool,
-    decision: Decision,
-    digest: string,
-    record: CallRecord,
-    signal: AbortSignal,
-  ): Promise<Reply | undefined> {
-    using limited = firstOf([signal], tool.timeoutMs);
-    const patience = limited.signal;
-    const followed = await ports.repeated.follow(digest, patience).catch((reason: unknown) => reason as Error);
-    if (followed instanceof StoreError) return record.unlogged(followed);
-    if (followed instanceof Error) return await record.refused(stillRunning(patience), decision);
-    return followed.kind === 'none' ? undefined : await record.joined(tool, followed);
+    return (permit, signal) => previewCall(recording, preview, permit, digest, inbound, signal);
   }
 
   return {
@@ -209,20 +150,15 @@ export function createBroker(ports: Ports): RunningBroker {
       return visible.filter(({ backend }) => !disabled?.has(backend.name));
     },
 
-    invoke(call) {
-      const reply = arrive(call);
-      running.add(reply);
-      const gone = (): void => void running.delete(reply);
-      reply.then(gone, gone);
-      return reply;
-    },
+    invoke: (call) =>
+      arrivals.take(call, async (invocation, watch) => {
+        // From here to the reply, whatever an operator stops stops this call too.
+        using passage = ports.switches.enter(invocation.principal, invocation.session);
+        using present = firstOf([call.signal, arrivals.closing, passage.signal]);
+        return await passTheDoors(call, invocation, passage, present.signal, watch);
+      }),
 
-    async drain(graceMs) {
-      draining = true;
-      await Promise.race([Promise.allSettled(running), delay(graceMs, undefined, { ref: false })]);
-      closing.abort();
-      await Promise.race([Promise.allSettled(running), delay(STOP_GRACE_MS, undefined, { ref: false })]);
-    },
+    drain: (graceMs) => arrivals.drain(graceMs),
   };
 }
 
@@ -232,11 +168,6 @@ function misfitWords(misfits: readonly string[]): string {
 
 function denial(decision: Decision): Refusal {
   return refuse('denied', decision.message === undefined ? {} : { words: decision.message });
-}
-
-function stillRunning(signal: AbortSignal): Refusal {
-  const why = whyStopped(signal);
-  return refuse(why === 'deadline_exceeded' ? 'still_running' : why);
 }
 
 /** Why the call may not go on; an error where nobody knows whether it may. */
