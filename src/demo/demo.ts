@@ -81,6 +81,7 @@ async function play(stage: Stage, tell: Narrator, signal: AbortSignal, alone: bo
     ['Postgres', `a small shop, at ${new URL(stage.databaseUrl).host}`],
     ['OpenID', `a real provider, at ${stage.issuer}`],
     ['carrier', `an HTTP API that takes tokens of that provider, at ${stage.carrier.url}`],
+    ['Slack', `a stand-in, at ${stage.slackUrl}`],
     ['broker', `${stage.url}, with the rules of ${stage.policiesDirectory}`],
     ['agent', `${stage.clientId}, an OpenAI Agents SDK agent with sallyport/agents`],
     ['model', scripted ? 'SCRIPTED: no model thinks here, as OPENAI_API_KEY is not set; all else is real' : 'OpenAI'],
@@ -119,7 +120,7 @@ async function play(stage: Stage, tell: Narrator, signal: AbortSignal, alone: bo
 
 /** The large refund waits for a person. Ends quietly when the story ends before it comes to that. */
 async function approveLargeRefund(
-  { approver, publicUrl }: Stage,
+  { approver, publicUrl, slackUrl }: Stage,
   tell: Narrator,
   signal: AbortSignal,
   alone: boolean,
@@ -135,6 +136,7 @@ async function approveLargeRefund(
     const terminal = programName();
     tell.facts([
       ['page', `${publicUrl}/console/approvals/${id}`],
+      ['Slack', `${slackUrl}, a stand-in on this machine: press a button there`],
       ['sign in', `${approver.email}, password ${approver.password}`],
       ['terminal', `${terminal} login --url ${publicUrl}`],
       ['', `${terminal} approvals show ${id}`],

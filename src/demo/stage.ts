@@ -1,7 +1,7 @@
 // Everything the demo's story needs, started afresh and gone with it: Postgres with the shop, the OpenID provider, the
 // broker with the example policies. Effectful.
 import { once } from 'node:events';
-import { cp } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -22,6 +22,7 @@ import { startIdentityProvider } from './identity-provider.ts';
 import { prepareShop } from './shop-postgres.ts';
 import { shopWitness } from './shop-witness-postgres.ts';
 import type { ShopWitness } from './shop-witness-postgres.ts';
+import { startSlackStandIn } from './slack-stand-in.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 export interface Stage extends AsyncDisposable {
@@ -30,6 +31,8 @@ export interface Stage extends AsyncDisposable {
   /** Where people find it: an origin. */
   readonly publicUrl: string;
   readonly issuer: string;
+  /** The page of the Slack stand-in. */
+  readonly slackUrl: string;
   readonly policiesDirectory: string;
   readonly dataDirectory: string;
   /** Superuser of the shop's database. */
@@ -50,6 +53,9 @@ export interface Stage extends AsyncDisposable {
 
 const AGENT = 'support-agent';
 const APPROVER = 'finn@shop.example';
+/** Who the approver is in Slack. */
+const SLACK_USER = 'U0FINN';
+const RULES = 'rules.yaml';
 
 /** Rejects, with nothing left behind, where a part does not start. */
 export async function setStage(): Promise<Stage> {
@@ -75,7 +81,14 @@ export async function setStage(): Promise<Stage> {
   const people = { issuer: provider.issuer, clientId: provider.peopleClientId };
   const roles = { approver: { groups: ['finance'] } };
   const files = { data: dataDirectory, policies: policiesDirectory };
-  const broker = await serveBroker({ listen: address, ...files, issuers, people, roles }, env);
+  const inFinance = provider.people.get(APPROVER) ?? unknown(APPROVER);
+  const { email, name } = inFinance;
+  const slack = starting.use(await startSlackStandIn({ users: [{ id: SLACK_USER, name, email }] }));
+  const { webhook, signingSecret } = slack;
+  const users = { [SLACK_USER]: { subject: email, name, groups: [...inFinance.groups] } };
+  const approvals = { slack: { webhook, signingSecret, users } };
+  slack.callBack(`${publicUrl}/hooks/slack`);
+  const broker = await serveBroker({ listen: address, ...files, issuers, people, roles, approvals }, env);
   starting.use(broker);
 
   const { clientId, clientSecret } = provider.agents.get(AGENT) ?? unknown(AGENT);
@@ -86,10 +99,11 @@ export async function setStage(): Promise<Stage> {
     publicUrl,
     issuer: provider.issuer,
     ...{ policiesDirectory, dataDirectory, databaseUrl, clientId, clientSecret },
+    slackUrl: slack.url,
     shop: shopWitness(databaseUrl),
     carrier,
     approver: approver({
-      ...(provider.people.get(APPROVER) ?? unknown(APPROVER)),
+      ...inFinance,
       publicUrl,
       token: async () => (await provider.signIn(APPROVER, `${publicUrl}/api`)).accessToken,
     }),
@@ -104,12 +118,16 @@ export async function setStage(): Promise<Stage> {
   };
 }
 
-/** The example policies, and beside them those of the systems that the demo alone has. */
+/** The example policies, and beside them those of the systems that the demo alone has. Whoever is asked is told in Slack, too. */
 async function layPolicies(dataDirectory: string): Promise<string> {
   const directory = join(dataDirectory, 'policies');
   for (const source of ['../../policies', 'policies']) {
     await cp(join(import.meta.dirname, source), directory, { recursive: true });
   }
+  const rules = await readFile(join(directory, RULES), 'utf8');
+  const telling = rules.replace('reason: required }', 'reason: required, notify: [slack] }');
+  if (telling === rules) throw new Error(`no rule of ${RULES} asks people for a reason`);
+  await writeFile(join(directory, RULES), telling);
   return directory;
 }
 

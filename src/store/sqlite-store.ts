@@ -30,6 +30,9 @@ export interface SqliteOptions {
   readonly deadlineMs?: number;
 }
 
+/** What the thread makes lives no longer than a message: room for more would only stay in memory. */
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 12 };
+
 /** Opens the store and brings its schema up to date. Throws StoreError where the file is damaged, locked or of a newer schema. */
 export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
   const store = new SqliteStore(options);
@@ -140,7 +143,7 @@ class SqliteStore implements Store {
   #start(): Worker {
     // The compiler does not rewrite this name: it is .ts where the sources run, and .js where they were compiled.
     const program = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url);
-    const worker = new Worker(program, { workerData: this.#workerOptions });
+    const worker = new Worker(program, { workerData: this.#workerOptions, resourceLimits: THREAD_LIMITS });
     worker.on('message', (message: FromWorker) => this.#receive(message));
     let detail = `the store's thread has ended`;
     worker.on('error', (error: Error) => (detail = `the store's thread failed: ${error.message}`));

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { launchChromium } from '../support/chromium.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'src/main.ts');
@@ -129,6 +130,35 @@ describe.skipIf(!existsSync('/proc/self/cmdline'))('the demo', { timeout: 120_00
     running.child.kill('SIGINT');
     expect(await running.ended, running.stderr()).toBe(0);
     expect(remains()).toEqual([]);
+  });
+
+  test('waits for whoever sits there: the button in its Slack works by hand', async () => {
+    const running = demo();
+    const address = /Slack +(http\S+), a stand-in on this machine: press/;
+    const said = (): string => running.stdout();
+    await expect.poll(said, { timeout: 60_000, interval: 100 }).toMatch(address);
+    const browser = await launchChromium();
+    try {
+      const page = await browser.newPage();
+      await page.goto(address.exec(said())![1]!);
+      await expect.poll(async () => (await page.reload(), page.getByLabel('Reason').count())).toBe(1);
+      const message = await page.locator('article').innerText();
+      for (const part of ['refund_order', '"amount": 236.25', 'large-refunds-need-finance', 'Update on orders']) {
+        expect(message).toContain(part);
+      }
+      await page.getByLabel('Reason').fill('seen by hand');
+      await page.getByRole('button', { name: 'Approve this call' }).click();
+      await expect.poll(said, { timeout: 60_000, interval: 100 }).toContain('Finn said yes: “seen by hand”');
+      await expect
+        .poll(async () => (await page.reload(), page.locator('article').innerText()))
+        .toContain('let through');
+    } finally {
+      await browser.close();
+    }
+    await expect.poll(said, { timeout: 60_000, interval: 100 }).toContain('It is all still up');
+    running.child.kill('SIGINT');
+    expect(await running.ended, running.stderr()).toBe(0);
+    expect(said()).not.toContain('FAILED');
   });
 
   test('ends in good order when it is stopped in the middle of the story', async () => {
