@@ -129,7 +129,7 @@ export interface HttpLease extends AsyncDisposable {
   readonly lease: Lease;
   readonly ended: AbortController;
   call(
-    tool: CompiledTool,
+    tool: Pick<CompiledTool, 'call'>,
     args?: JsonObject,
     more?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
   ): Promise<ToolAnswer>;
