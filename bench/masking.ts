@@ -1,10 +1,10 @@
-// Masking one result, from JSON text to JSON text, against jsonpath-plus selecting the same paths.
-// Run: node bench/masking.ts
+// Masking one result, from JSON text to JSON text, against jsonpath-plus selecting the same paths, and the detectors against
+// redact-pii. Run: node bench/masking.ts [--no-peer]
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JSONPath } from 'jsonpath-plus';
-import type { JsonObject } from '../src/core/json.ts';
+import type { Json, JsonObject } from '../src/core/json.ts';
 import type { Mask } from '../src/core/tool.ts';
 import { DETECTOR_NAMES } from '../src/masking/detector.ts';
 import { maskCompiler } from '../src/masking/mask-compiler.ts';
@@ -13,6 +13,7 @@ import type { IssuedTokens } from '../src/core/token-vault.ts';
 import { loadKeys } from '../src/store/keys.ts';
 import { openSqliteStore } from '../src/store/sqlite-store.ts';
 import { createTokenVault } from '../src/store/token-records.ts';
+import { loadRedactPii } from './redact-pii.ts';
 
 const compiler = maskCompiler({ hashKey: new Uint8Array(32).fill(1) });
 const ROUNDS = 41;
@@ -59,10 +60,10 @@ interface Figure {
 }
 
 /** Medians over the rounds, in milliseconds. */
-function measure(run: () => unknown): Figure {
+function measure(run: () => unknown, rounds = ROUNDS): Figure {
   const walls: number[] = [];
   const cpus: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     const before = performance.now();
     const cpuBefore = process.threadCpuUsage();
     run();
@@ -135,6 +136,24 @@ figures[`${(small.length / 1_000).toFixed(1)} KB, ten descendant paths, redact, 
   wall: thousand.wall / 1_000,
   cpu: thousand.cpu / 1_000,
 };
+
+// Twice as much takes twice as long.
+for (const count of [725, 1_450, 5_800, 11_600]) {
+  const larger = customers(count);
+  const name = `${(larger.length / 1e6).toFixed(2)} MB, redact, all detectors`;
+  figures[name] = masked([...each(descendant, { with: 'redact' }), all], larger);
+}
+
+const redactPii = process.argv.includes('--no-peer') ? undefined : await loadRedactPii();
+if (redactPii !== undefined) {
+  const redacted = (value: Json): Json => {
+    if (typeof value === 'string') return redactPii(value);
+    if (Array.isArray(value)) return (value as readonly Json[]).map(redacted);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redacted(member)]));
+  };
+  figures['redact-pii over every string'] = measure(() => JSON.stringify(redacted(JSON.parse(text) as Json)), 5);
+}
 
 console.log(`${(text.length / 1e6).toFixed(2)} MB of JSON, ${ROUNDS} rounds, median milliseconds`);
 for (const [name, { wall, cpu }] of Object.entries(figures)) {
