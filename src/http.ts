@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ApprovalDesk } from './approval/approval-desk.ts';
 import type { Broker } from './core/broker.ts';
+import type { Cancellations } from './core/cancellations.ts';
 import type { Switches } from './core/switches.ts';
 import { HEADERS_TIMEOUT_MS, IDLE_CONNECTION_MS, MAX_BODY_BYTES, MAX_HEADER_BYTES } from './core/limits.ts';
 import { REQUEST_TIMEOUT_MS } from './core/limits.ts';
@@ -51,6 +52,8 @@ export interface HttpOptions extends Names {
   metricsText(): string;
   readonly patience?: Patience;
   readonly waits?: Waits | undefined;
+  /** How brokers of one store tell each other of cancellations; left out where there is only this one. */
+  readonly cancellations?: Cancellations | undefined;
   /** See src/mcp.ts. */
   readonly agentPatienceMs?: Readonly<Record<string, number>>;
 }

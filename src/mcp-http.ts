@@ -50,7 +50,7 @@ const SESSION_HEADER = 'mcp-session-id';
 export function createMcpHttp(options: McpOptions): McpHttp {
   const { broker, logger, version, waits = WAITS } = options;
   const info = serverInfo(version);
-  const running = new RunningCalls();
+  const running = new RunningCalls(options.cancellations);
   /** How the SDK's handler, which knows requests alone, finds the caller of each. */
   const callers = new WeakMap<Request, SdkCaller>();
 
@@ -100,6 +100,13 @@ export function createMcpHttp(options: McpOptions): McpHttp {
     return running.start(sender.principal.key, session, id);
   }
 
+  /** A notification is answered with nothing; one that could not be passed on leaves its call running. */
+  async function cancel(principalKey: string, session: string, id: RequestId): Promise<void> {
+    await running.cancel(principalKey, session, id).catch((error: unknown) => {
+      logger.warn({ err: error }, 'the other brokers could not be told of a cancellation');
+    });
+  }
+
   async function answerModern(request: Request, message: Json, sender: Sender, reply?: Reply): Promise<Response> {
     callers.set(request, { ...sender, sessionLabel: undefined, signal: sender.gone, ...(reply && { reply }) });
     return modern.fetch(request, { parsedBody: message });
@@ -109,7 +116,7 @@ export function createMcpHttp(options: McpOptions): McpHttp {
     const session = request.headers.get(SESSION_HEADER) ?? undefined;
     const cancelled = cancelledId(message);
     if (cancelled !== undefined) {
-      if (session !== undefined) running.cancel(sender.principal.key, session, cancelled);
+      if (session !== undefined) await cancel(sender.principal.key, session, cancelled);
       return new Response(null, { status: 202 });
     }
 

@@ -14,6 +14,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
 import type { Broker, Call, Patience, Reply } from './core/broker.ts';
+import type { Cancellations } from './core/cancellations.ts';
 import { refuse, REFUSALS } from './core/errors.ts';
 import type { Masked } from './core/evidence.ts';
 import type { Json, JsonObject } from './core/json.ts';
@@ -48,6 +49,8 @@ export interface McpOptions {
   readonly broker: Broker;
   readonly logger: Logger;
   readonly version: string;
+  /** How brokers of one store tell each other of cancellations; left out where there is only this one. */
+  readonly cancellations?: Cancellations | undefined;
   /** How long callers may be kept waiting for a person; WAITS where left out. */
   readonly waits?: Waits | undefined;
   /** In the place of `holdMs`, by agent. */

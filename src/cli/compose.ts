@@ -5,6 +5,7 @@ import { createApprovalDesk } from '../approval/approval-desk.ts';
 import { createApprovals } from '../approval/approvals.ts';
 import { createBroker, type RunningBroker } from '../broker.ts';
 import type { Config } from '../config.ts';
+import type { Cancellations } from '../core/cancellations.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { EntryBody } from '../core/entry.ts';
 import type { Keys } from '../core/keys.ts';
@@ -42,6 +43,7 @@ import { openPolicySource } from '../policy/policy-source.ts';
 import { createApprovalRecords } from '../store/approval-records.ts';
 import { createGrantRecords } from '../store/grant-records.ts';
 import { announceBroker } from '../store/broker-presence.ts';
+import { createCancellations } from '../store/cancellations.ts';
 import { loadKeys } from '../store/keys.ts';
 import { createDeliveryRecords } from '../store/delivery-records.ts';
 import { createLeaseRecords } from '../store/lease-records.ts';
@@ -75,6 +77,7 @@ export interface OpenBroker extends AsyncDisposable {
   readonly people: PeopleSide | undefined;
   /** Undefined where nobody decides in Slack. */
   readonly slack: SlackSide | undefined;
+  readonly cancellations: Cancellations;
   /** What must hold for calls to be served, by name. */
   readinessChecks(): readonly { readonly name: string; readonly ok: boolean }[];
   /** What the broker has counted, as Prometheus reads it. */
@@ -242,6 +245,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
     authenticator,
     people,
     slack: clicks,
+    cancellations: createCancellations({ store, clock }),
     readinessChecks,
     metricsText: () => metrics.text(readinessChecks()),
     reloadPolicies: () => policies.reload(),

@@ -27,6 +27,7 @@ export async function listen(
     authenticator: open.authenticator,
     people: open.people,
     slack: open.slack,
+    cancellations: open.cancellations,
     readinessChecks: () => open.readinessChecks(),
     metricsText: () => open.metricsText(),
     logger,

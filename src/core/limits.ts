@@ -62,6 +62,12 @@ export const APPROVAL_LOOK_MS = 15_000;
 export const APPROVAL_POLL_MS = 100;
 /** How often a broker asks the store whether grants that it uses have ended. */
 export const GRANT_POLL_MS = 200;
+/** How often a broker with calls that can be cancelled through another asks the store which were. */
+export const CANCELLATION_POLL_MS = 200;
+/** A cancellation that no call has heard by then came too late. */
+export const CANCELLATION_LIFE_MS = 60_000;
+/** Each that means no call of this broker is a commit: far above what an honest client sends. */
+export const MAX_CANCELLATIONS_PER_MINUTE = 600;
 /** How often a broker asks the store what is switched off. */
 export const SWITCH_POLL_MS = 200;
 /** What was read earlier than this is read again before a call may go on; where it cannot be, no call may. */

@@ -136,6 +136,13 @@ export const MIGRATIONS: readonly Migration[] = [
       `create index tokens_token on tokens (token)`,
     ],
   },
+  {
+    id: 12,
+    statements: [
+      `create table cancellations (call text primary key, told_at {integer} not null)`,
+      `create index cancellations_told on cancellations (told_at)`,
+    ],
+  },
 ];
 
 /** The newest schema this program knows. */

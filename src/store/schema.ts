@@ -19,6 +19,7 @@ export interface Tables {
   deliveries: DeliveriesTable;
   callbacks: CallbacksTable;
   switches: SwitchesTable;
+  cancellations: CancellationsTable;
 }
 
 export interface SettingsTable {
@@ -223,4 +224,11 @@ export interface SwitchesTable {
   /** JSON: issuer, subject, name. */
   person: string;
   at: number;
+}
+
+/** Cancellations that arrived at another broker than their call, until it hears of them. */
+export interface CancellationsTable {
+  /** Hash of principal, session label and JSON-RPC id. */
+  call: string;
+  told_at: number;
 }

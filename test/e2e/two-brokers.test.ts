@@ -1,7 +1,9 @@
-// The switches of two whole brokers on one store: an operator speaks to the one, agents call the other, over real HTTP.
+// Two whole brokers on one store: what an operator or an agent says to the one holds for the calls on the other, over real HTTP.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CANCELLATION_POLL_MS } from '../../src/core/limits.ts';
 import { startBrokerBeside, startTestBroker, type TestBroker } from '../support/broker.ts';
 import { legacyCall, MCP_HEADERS, send } from '../support/raw-http.ts';
 import { onePostgres } from '../support/shared-store.ts';
@@ -199,5 +201,30 @@ describe.each(['SQLite', 'Postgres'])('two brokers on one %s', (engine) => {
     });
     expect((await ask('/principals/unblocks', 'paula', finn)).status).toBe(200);
     expect((await ask('/whoami', 'finn')).status).toBe(200);
+  });
+
+  it('a 2025-era cancellation that reaches the other broker: it stops the call it means, and no other', async () => {
+    const headers = { ...MCP_HEADERS, authorization: `Bearer ${agent}`, 'mcp-session-id': 'run-1' };
+    const body = legacyCall(77, 'slow', { seconds: 25 });
+    const running = send(new URL(there.url), { headers, body });
+    await isRunning();
+    const cancel = async (requestId: number | string, more: object = {}): Promise<number> => {
+      const said = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
+      return (await send(new URL(here.url), { headers: { ...headers, ...more }, body: said })).status;
+    };
+    const another = await here.provider.accessToken({ agent: 'support-agent', subject: 'ada@shop.example' });
+    expect(await cancel('77')).toBe(202);
+    expect(await cancel(78)).toBe(202);
+    expect(await cancel(77, { 'mcp-session-id': 'run-2' })).toBe(202);
+    expect(await cancel(77, { authorization: `Bearer ${another}` })).toBe(202);
+    await delay(3 * CANCELLATION_POLL_MS);
+    await isRunning();
+    expect(await cancel(77)).toBe(202);
+    const { result } = (await running).json as Called;
+    expect(result).toMatchObject({ isError: true, content: [{ text: 'The call was cancelled.' }] });
+    // It was heard, once: the same id means another call now.
+    expect(
+      (await send(new URL(there.url), { headers, body: legacyCall(77, 'slow', { seconds: 0.5 }) })).json,
+    ).toMatchObject({ result: { structuredContent: { rowCount: 1 } } });
   });
 });
