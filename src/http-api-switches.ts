@@ -23,6 +23,7 @@ const leaseSchema = z.object({
   issuedAt: time,
   expiresAt: time,
   revokedAt: time.optional().describe('When somebody took it back: it is being ended.'),
+  strandedAt: time.optional().describe('When it was found that nothing can end it: its backend is declared no more.'),
 });
 
 const switchSchema = z.object({ reason: z.string(), person, at: time });
@@ -265,12 +266,13 @@ function nameIn({ name = '' }: Asked['parameters']): string {
 }
 
 function leaseJson(lease: LeaseRecord): z.input<typeof leaseSchema> {
-  const { id, backend, provider, reference, principal: whose, session, broker, recalledAt } = lease;
+  const { id, backend, provider, reference, principal: whose, session, broker, recalledAt, strandedAt } = lease;
   return {
     ...{ id, backend, provider, reference, principal: whose, session, broker },
     issuedAt: new Date(lease.issuedAt).toISOString(),
     expiresAt: new Date(lease.expiresAt).toISOString(),
     ...(recalledAt === undefined ? {} : { revokedAt: new Date(recalledAt).toISOString() }),
+    ...(strandedAt === undefined ? {} : { strandedAt: new Date(strandedAt).toISOString() }),
   };
 }
 

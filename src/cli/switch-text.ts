@@ -7,8 +7,9 @@ import { colours as pc } from './colours.ts';
 type Principals = z.output<typeof principalListSchema>;
 
 export function leaseLines({ leases }: z.output<typeof leaseListSchema>): string {
-  const lines = leases.map(({ id, backend, reference, principal, expiresAt, revokedAt }) => {
-    const ends = revokedAt === undefined ? pc.dim(`until ${expiresAt}`) : pc.yellow('revoked, ending');
+  const lines = leases.map(({ id, backend, reference, principal, expiresAt, revokedAt, strandedAt }) => {
+    const running = revokedAt === undefined ? pc.dim(`until ${expiresAt}`) : pc.yellow('revoked, ending');
+    const ends = strandedAt === undefined ? running : pc.red('cannot be ended: its backend is declared no more');
     return `${id}  ${printable(backend)}  ${printable(reference)}  ${callerOf(principal)}  ${ends}\n`;
   });
   return lines.join('');
