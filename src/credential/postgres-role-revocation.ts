@@ -15,16 +15,20 @@ const LOGIN_TIMEOUT_MS = 500;
  */
 export async function revokeRole(client: pg.PoolClient, role: string): Promise<void> {
   const name = pg.escapeIdentifier(role);
-  const found = await client.query<{ oid: string }>('select oid::text from pg_roles where rolname = $1', [role]);
+  const number = `select oid::text from pg_roles where rolname = ${pg.escapeLiteral(role)}`;
   let kept: Error | undefined;
+  let found: pg.QueryResult<{ oid: string }> | undefined;
   try {
-    await client.query(`drop role if exists ${name}`);
+    // Two statements in one round trip: node-postgres gives a result for each.
+    const both: unknown = await client.query(`${number}; drop role if exists ${name}`);
+    [found] = both as readonly pg.QueryResult<{ oid: string }>[];
   } catch (error) {
     // It owns something, and stays for an operator to see to; but nobody logs in with it any more.
     kept = error instanceof Error ? error : new Error('it could not be dropped', { cause: error });
+    found = await client.query<{ oid: string }>(number);
     await client.query(`alter role ${name} nologin connection limit 0`);
   }
-  await endSessions(client, role, found.rows[0]?.oid ?? '0');
+  await endSessions(client, role, found?.rows[0]?.oid ?? '0');
   if (kept !== undefined) throw kept;
 }
 
