@@ -81,6 +81,8 @@ export interface CompiledTool {
   readonly inputSchema: JsonSchema;
   /** Of the structured content before masks, where the kind knows it. */
   readonly outputSchema?: JsonSchema;
+  /** What the backend is described to answer, where that is no promise: mask paths are held against it, and clients are not told. */
+  describedAnswer?(): JsonSchema | undefined;
   /** False while it must not be called: it is hidden then, and a call is refused. Left out: always true. */
   available?(): boolean;
   /** Runs it. Throws BackendError. Stops when `signal` is aborted. */

@@ -11,6 +11,7 @@ import { argumentMask, readMasks } from './compile-masks.ts';
 import type { Declared } from './declared-files.ts';
 import { type ToolDeclaration, toolSchema } from './file-schema.ts';
 import { objectSchema, withoutTokens } from './input-schema.ts';
+import { warnOfIdleMasks } from './mask-coverage.ts';
 import { parseAnyway, splitKeys } from './own-keys.ts';
 import { findReferences } from './references.ts';
 import { saidSafely } from './said-words.ts';
@@ -77,11 +78,18 @@ export function compileTool(
       report.error({ path: [key], atKey: true }, message, 'leave it out');
     }
   }
+  const ownPaths = maskPlaces(written.raw['mask']);
+  if (ownPaths.length > 0)
+    warnOfIdleMasks(
+      ownPaths,
+      compiled.map((one) => one.describedAnswer?.()),
+      report,
+    );
   return {
     declared,
     tools: compiled.map((one) => assemble(one, common, written, backend, masking, validator, report)),
     inputSound: toolSchema.shape.input.safeParse(keys.common['input']).success,
-    masks: maskPlaces(written.raw['mask']),
+    masks: ownPaths,
     report,
   };
 }

@@ -11,12 +11,15 @@ export interface ImportedOperation {
   readonly description: string | undefined;
   readonly inputSchema: JsonSchema;
   readonly plan: RequestPlan;
+  /** Of the structured content, as the description has it; undefined where it says nothing that can be used. */
+  describedAnswer(): JsonSchema | undefined;
   /** Parts that the tool does without. */
   readonly leftOut: readonly string[];
 }
 
 /** The argument that is the body of the request. */
 const BODY = 'body';
+const JSON_TYPE = /^application\/([\w.-]+\+)?json(;|$)/;
 const MAX_DESCRIPTION_CHARACTERS = 4_000;
 /** OpenAPI says that these are no parameters, whatever a description says. */
 const IGNORED_HEADERS = new Set(['accept', 'content-type', 'authorization']);
@@ -68,6 +71,7 @@ export function importOperation(api: OpenApi, operation: Operation, backend: Htt
       additionalProperties: false,
     },
     plan: planOf(operation, path, parameters, body.mediaType),
+    describedAnswer: () => answerOf(api, operation),
     leftOut: [...leftOut, ...schemas.leftOut],
   };
 }
@@ -135,7 +139,7 @@ function bodyOf(api: OpenApi, { method, written }: Operation, schemas: SchemaRea
   const { value: body } = api.resolve(written['requestBody']);
   if (!isJsonObject(body)) return {};
   const types = entriesOf(body['content']);
-  const found = types.find(([type]) => /^application\/([\w.-]+\+)?json$/.test(type));
+  const found = types.find(([type]) => JSON_TYPE.test(type));
   // A change that is sent without what it was meant to carry would be another change.
   if (isSafe(method)) return { leftOut: `a ${method} request has no body` };
   if (found === undefined) throw new LeftOut(`its body is ${types.map(([type]) => type).join(' or ')}`);
@@ -144,6 +148,26 @@ function bodyOf(api: OpenApi, { method, written }: Operation, schemas: SchemaRea
   const description = text(body['description']);
   const required = body['required'] === true;
   return { schema: description === undefined ? schema : { ...schema, description }, mediaType, required };
+}
+
+/** What the first success is described to be, as the kind answers it. */
+function answerOf(api: OpenApi, { written }: Operation): JsonSchema | undefined {
+  try {
+    const [, success] = entriesOf(written['responses']).find(([status]) => status.startsWith('2')) ?? [];
+    const { value: response } = api.resolve(success);
+    const types = isJsonObject(response) ? entriesOf(response['content']) : [];
+    const [, content] = types.find(([type]) => JSON_TYPE.test(type)) ?? [];
+    if (!isJsonObject(content) || content['schema'] === undefined) return undefined;
+    const schema = new SchemaReader(api, 'writeOnly').read(content['schema'], true);
+    return isObject(schema) ? schema : { type: 'object', properties: { body: schema } };
+  } catch (error) {
+    if (error instanceof LeftOut) return undefined;
+    throw error;
+  }
+}
+
+function isObject(schema: JsonSchema): boolean {
+  return [schema['type']].flat().includes('object') || schema['properties'] !== undefined;
 }
 
 function pathTemplate(path: string, parameters: readonly Parameter[]): Template {

@@ -22,14 +22,17 @@ const NOT_CARRIED = [
 
 export class SchemaReader {
   readonly #api: OpenApi;
+  readonly #hidden: 'readOnly' | 'writeOnly';
   /** Keywords that were left out, each once. */
   readonly leftOut = new Set<string>();
   /** The references that are being followed. */
   readonly #following: string[] = [];
   #parts = 0;
 
-  constructor(api: OpenApi) {
+  /** @param hidden the mark of properties that do not travel this way */
+  constructor(api: OpenApi, hidden: 'readOnly' | 'writeOnly' = 'readOnly') {
     this.#api = api;
+    this.#hidden = hidden;
   }
 
   /**
@@ -55,12 +58,12 @@ export class SchemaReader {
   #convert(written: JsonObject, open: boolean): JsonSchema {
     for (const keyword of NOT_CARRIED) if (written[keyword] !== undefined) this.leftOut.add(keyword);
     const schema = this.#scalars(written, open);
-    const properties = entriesOf(written['properties']).filter(([, part]) => !this.#isReadOnly(part));
+    const properties = entriesOf(written['properties']).filter(([, part]) => !this.#isHidden(part));
     if (written['properties'] !== undefined) {
       schema['properties'] = Object.fromEntries(properties.map(([name, part]) => [name, this.read(part)]));
     }
-    // What a request must not send cannot be required of it.
-    const hidden = entriesOf(written['properties']).filter(([, part]) => this.#isReadOnly(part));
+    // What does not travel this way cannot be required.
+    const hidden = entriesOf(written['properties']).filter(([, part]) => this.#isHidden(part));
     const required = listOf(written['required']).filter((name) => !hidden.some(([one]) => one === name));
     if (required.length > 0) schema['required'] = required;
     const { items, additionalProperties, allOf, not } = written;
@@ -107,9 +110,9 @@ export class SchemaReader {
     return schema;
   }
 
-  #isReadOnly(part: Json): boolean {
+  #isHidden(part: Json): boolean {
     const { value } = this.#api.resolve(part);
-    return isJsonObject(value) && value['readOnly'] === true;
+    return isJsonObject(value) && value[this.#hidden] === true;
   }
 }
 

@@ -28,7 +28,9 @@ paths:
         - { name: Authorization, in: header, required: true, schema: { type: string } }
         - { name: session, in: cookie, schema: { type: string } }
         - { name: filter, in: query, style: deepObject, schema: { type: object } }
-      responses: { '200': { description: ok } }
+      responses:
+        '404': { description: no }
+        '200': { description: ok, content: { application/json: { schema: { type: array, items: { $ref: '#/components/schemas/Answered' } } } } }
     patch:
       operationId: updateOrder
       tags: [orders]
@@ -76,6 +78,7 @@ components:
         owner: { allOf: [{ $ref: '#/components/schemas/Named' }, { properties: { email: { type: string, format: email } }, required: [email] }] }
         kind: { oneOf: [{ type: string }, { $ref: '#/components/schemas/Named' }] }
         extra: { type: object, additionalProperties: { type: integer } }
+    Answered: { type: object, properties: { id: { type: string, readOnly: true }, password: { type: string, writeOnly: true } } }
     Line: { type: object, properties: { count: { type: integer } } }
     Named: { type: object, properties: { name: { type: string } }, required: [name] }
     Tree: { type: object, properties: { children: { type: array, items: { $ref: '#/components/schemas/Tree' } } } }
@@ -155,6 +158,19 @@ describe('an imported operation', () => {
     expect(fits({ ...args, body: { amount: 1, lines: [{ count: 1, price: 2 }] } })).toEqual([
       'body.lines.0.price: there is no such argument',
     ]);
+  });
+
+  it('tells what its answer is described to be, so that masks can be held against it', () => {
+    expect(one('{ operation: getOrder }').describedAnswer?.()).toEqual({
+      type: 'object',
+      properties: {
+        body: {
+          type: 'array',
+          items: { type: 'object', properties: { id: { type: 'string' } }, additionalProperties: false },
+        },
+      },
+    });
+    expect(one('{ operation: deleteOrder }').describedAnswer?.()).toBeUndefined();
   });
 
   it('sends what the description says', async () => {

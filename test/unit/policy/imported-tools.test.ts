@@ -10,6 +10,7 @@ import { doubles, PolicyDirectory, somebody } from '../../support/policy-doubles
 
 interface Listed {
   readonly name: string;
+  readonly answer?: JsonSchema;
   readonly inputSchema: JsonSchema;
   readonly readOnly: boolean;
 }
@@ -28,13 +29,16 @@ const listKind: ToolKind<{ list: string; pins?: string | undefined }, object> = 
     if (options.pins !== undefined && !documents.has('pins')) report.warning({ path: ['pins'] }, 'nothing is pinned');
   },
   compile: ({ backend }) =>
-    (JSON.parse(backend.documents.get('list')?.text ?? '[]') as Listed[]).map(({ name, inputSchema, readOnly }) => ({
-      name,
-      description: `The tool ${name}.`,
-      inputSchema,
-      annotations: { readOnly, destructive: !readOnly, idempotent: true },
-      call: ({ arguments: args }) => Promise.resolve({ structured: args }),
-    })),
+    (JSON.parse(backend.documents.get('list')?.text ?? '[]') as Listed[]).map(
+      ({ name, inputSchema, readOnly, answer }) => ({
+        name,
+        description: `The tool ${name}.`,
+        inputSchema,
+        annotations: { readOnly, destructive: !readOnly, idempotent: true },
+        describedAnswer: () => answer,
+        call: ({ arguments: args }) => Promise.resolve({ structured: args }),
+      }),
+    ),
   examine: () => Promise.resolve(),
 };
 
@@ -162,6 +166,43 @@ describe('a condition on an imported tool', () => {
       now: 0,
     };
     expect(rules[0]?.when(request)).toBe(true);
+  });
+});
+
+describe('a mask on imported tools', () => {
+  const item = { type: 'object', properties: { owner: { type: 'object', properties: { email: { type: 'string' } } } } };
+  const alternative = { oneOf: [item, { type: 'object', properties: { id: { type: 'string' } } }] };
+  const answer = { type: 'object', properties: { items: { type: 'array', items: alternative } } };
+  const masked = (path: string, ...answers: (JsonSchema | undefined)[]): Promise<string[]> => {
+    const inputSchema = { type: 'object', additionalProperties: false };
+    const names = ['order', 'look'];
+    const tools = answers.map((one, index) => ({ name: names[index], inputSchema, readOnly: true, answer: one }));
+    directory.write('documents/shop.json', JSON.stringify(tools));
+    return problems('true', `    mask: [{ path: '${path}', with: redact }]\n`);
+  };
+  const IDLE =
+    'shop.yaml:7:20: warning: nothing in the answer, as the backend describes it, is at this path (see whether the path is right; it stays in force)';
+
+  it.each(['$.items[*].owner.email', '$..email', '$.items[*].id', '$.items', '$.items[3].gone', '$[?@.gone]'])(
+    'that can find something, or may, is fine: %s',
+    async (path) => {
+      expect(await masked(path, answer, answer)).toEqual([]);
+    },
+  );
+
+  it.each(['$.items[*].owner.mail', '$.rows[*].email', '$..phone'])(
+    'that can find nothing is warned of: %s',
+    async (path) => {
+      expect(await masked(path, answer, answer)).toEqual([IDLE]);
+    },
+  );
+
+  it('is judged by all tools that it masks, and not where one of them says nothing', async () => {
+    const other = { type: 'object', properties: { phone: { type: 'string' } } };
+    expect(await masked('$..phone', answer, other)).toEqual([]);
+    expect(await masked('$..fax', answer, undefined)).toEqual([]);
+    expect(await masked('$..fax', answer, { type: 'object' })).toEqual([]);
+    expect(await masked('$..fax', answer, other)).toEqual([IDLE]);
   });
 });
 
