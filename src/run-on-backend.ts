@@ -173,8 +173,7 @@ function withoutAnswer(error: unknown, tool: Tool, signal: AbortSignal): { outco
     if (error.code === 'cancelled' && whyStopped(signal) === 'stopped_by_operator') {
       return { outcome: 'cancelled', refusal: refuse('stopped_by_operator', { detail: error.detail }) };
     }
-    const words = error.words === undefined ? {} : { words: error.words };
-    return { outcome: OUTCOME_OF[error.code], refusal: refuse(error.code, { ...words, detail: error.detail }) };
+    return { outcome: OUTCOME_OF[error.code], refusal: refuse(error.code, saidOf(error, tool)) };
   }
   // The kind gave up without a word, or never came back. Only a read is known to have changed nothing.
   const detail = signal.aborted ? 'the backend did not stop in time' : `fault of the tool kind: ${nameOf(error)}`;
@@ -182,6 +181,15 @@ function withoutAnswer(error: unknown, tool: Tool, signal: AbortSignal): { outco
   const code = signal.aborted ? whyStopped(signal) : 'internal';
   const stopped = code === 'cancelled' || code === 'stopped_by_operator';
   return { outcome: stopped ? 'cancelled' : 'failed', refusal: refuse(code, { detail }) };
+}
+
+/** A kind quotes no data of the backend's; should one all the same, the detectors read what it says, too. */
+function saidOf({ words, detail }: BackendError, tool: Tool): { readonly words?: string; readonly detail: string } {
+  try {
+    return tool.mask.words({ ...(words !== undefined && { words }), detail });
+  } catch {
+    return { detail: 'what the tool kind says of it is withheld' };
+  }
 }
 
 export function whyStopped(signal: AbortSignal): 'deadline_exceeded' | 'stopped_by_operator' | 'cancelled' {

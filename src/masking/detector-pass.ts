@@ -4,7 +4,7 @@ import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_JSON_DEPTH } from '../core/limits.ts';
 import { base64Runs, base64Text } from './base64-runs.ts';
 import { replaceDetected, type Detector } from './detector.ts';
-import { MAX_NESTED_DOCUMENTS, MAX_REMEMBERED_NAMES } from './limits.ts';
+import { MAX_DETECTION_MS, MAX_NESTED_DOCUMENTS, MAX_REMEMBERED_NAMES } from './limits.ts';
 import { isStandIn } from './mask-action.ts';
 import { beginsAsJson, parseJsonText } from './nested-json.ts';
 import { hasAt, isForeign, mayHoldBase64, shapeOf } from './text-shape.ts';
@@ -24,10 +24,21 @@ export class DetectorPass {
   readonly #counts: Record<string, number>;
   /** Names in which nothing was found: rows repeat them. */
   readonly #plainNames = new Set<string>();
+  readonly #now: () => number;
+  readonly #deadline: number;
+  /** Characters looked at since the clock was. */
+  #characters = 0;
 
-  constructor(detectors: readonly ActiveDetector[], counts: Record<string, number>) {
+  /** @param now milliseconds of a clock that does not go back */
+  constructor(
+    detectors: readonly ActiveDetector[],
+    counts: Record<string, number>,
+    now: () => number = () => performance.now(),
+  ) {
     this.#detectors = detectors;
     this.#counts = counts;
+    this.#now = now;
+    this.#deadline = now() + MAX_DETECTION_MS;
   }
 
   /** A value and its JSON text; the same value where nothing was found. */
@@ -122,6 +133,7 @@ export class DetectorPass {
   }
 
   #plain(text: string): string {
+    this.#spend(text.length);
     const shape = shapeOf(text);
     const mayBeEncoded = hasAt(shape) && PERCENT_ENCODED.test(text);
     let left = text;
@@ -133,6 +145,16 @@ export class DetectorPass {
     if (text.includes('\\u')) left = this.#readAs(left, (written) => plainForm(unescaped(written)));
     if (isForeign(shape)) left = this.#readAs(left, plainForm);
     return mayHoldBase64(shape) ? this.#base64(left) : left;
+  }
+
+  /** A result that takes longer holds up everybody else's. */
+  #spend(characters: number): void {
+    this.#characters += characters;
+    if (this.#characters < CHARACTERS_BETWEEN_LOOKS) return;
+    this.#characters = 0;
+    if (this.#now() > this.#deadline) {
+      throw new WithheldError(`the detectors were not done after ${String(MAX_DETECTION_MS)} ms`);
+    }
   }
 
   #readAs(text: string, reading: (written: string) => string): string {
@@ -174,6 +196,8 @@ export class DetectorPass {
   }
 }
 
+/** The clock is looked at once for so many. */
+const CHARACTERS_BETWEEN_LOOKS = 16_384;
 const PERCENT_ENCODED = /%[0-9A-Fa-f]{2}/;
 /** RFC 3986, section 2.1; what is no UTF-8 stays as it is. */
 function percentDecoded(text: string): string {

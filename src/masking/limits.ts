@@ -14,6 +14,8 @@ export const MAX_NESTED_DOCUMENTS = 4;
 export const MAX_RESULT_CHARACTERS = 16_777_216;
 /** Names of members that were found to be plain, of one answer: rows repeat theirs. */
 export const MAX_REMEMBERED_NAMES = 1_000;
+/** What detectors may take for one result: about thirty times what the largest one takes. */
+export const MAX_DETECTION_MS = 10_000;
 /** Content blocks of one answer. */
 export const MAX_CONTENT_BLOCKS = 1_000;
 /** Most characters that keep-first and keep-last may show. */

@@ -1,5 +1,6 @@
 // A result that cannot be shown safely: the agent gets its id, and the log says why.
 import { describe, expect, test } from 'vitest';
+import { BackendError, REFUSALS } from '../../src/core/errors.ts';
 import type { Json, JsonObject } from '../../src/core/json.ts';
 import type { Mask } from '../../src/core/tool.ts';
 import { maskCompiler } from '../../src/masking/mask-compiler.ts';
@@ -89,5 +90,37 @@ describe('a result is withheld', () => {
     expect(told).toEqual(
       mask === faulty ? [expect.objectContaining({ path: '$..plain', invocation: reply.invocation })] : [],
     );
+  });
+});
+
+describe('what a tool kind says of an error', () => {
+  const key = `AKIA${'A'.repeat(16)}`;
+  const fail = (): never => {
+    throw new BackendError('backend_failed', `the login ${key} of ada@example.com`, { words: `Not with ${key}.` });
+  };
+
+  test('passes the detectors, for the agent and for the log', async () => {
+    await using pipeline = await startPipeline({
+      mask: compile(secret, { detect: ['email'], with: 'mask' }),
+      answer: fail,
+    });
+    const reply = await pipeline.broker.invoke(pipeline.call());
+    expect(reply).toMatchObject({ kind: 'refusal', refusal: { words: 'Not with [secret].' } });
+    const outcome = (await pipeline.entries()).at(-1);
+    expect(outcome).toMatchObject({ type: 'outcome', detail: 'the login [secret] of [email]' });
+    expect(pipeline.said.join()).not.toContain(key);
+  });
+
+  test('is withheld where a detector says so', async () => {
+    await using pipeline = await startPipeline({
+      mask: compile({ detect: ['email'], with: 'withhold' }),
+      answer: fail,
+    });
+    const reply = await pipeline.broker.invoke(pipeline.call());
+    expect(reply).toMatchObject({
+      kind: 'refusal',
+      refusal: { code: 'backend_failed', words: REFUSALS.backend_failed.words },
+    });
+    expect(JSON.stringify([reply, await pipeline.entries(), pipeline.said])).not.toMatch(/AKIA|ada@/);
   });
 });

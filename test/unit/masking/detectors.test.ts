@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { WithheldError } from '../../../src/core/errors.ts';
 import type { Json, JsonObject } from '../../../src/core/json.ts';
 import { DETECTOR_NAMES } from '../../../src/masking/detector.ts';
+import { DetectorPass } from '../../../src/masking/detector-pass.ts';
 import { shapeOf } from '../../../src/masking/text-shape.ts';
 import { DETECTORS } from '../../../src/masking/detectors.ts';
 import { compileMasks, masked, maskedTexts, looseTokens } from './support.ts';
@@ -102,6 +103,17 @@ describe('a detector', () => {
     expect(masked({ text: `"a": nul, "to ann\\u0040example.com"` }, mask('email'))).toEqual({
       text: '"a": nul, "to [email]"',
     });
+  });
+
+  it('withholds a result that takes too long', () => {
+    const [detector] = DETECTORS;
+    let time = 0;
+    const slow = () => (time += 6_000);
+    const rows = Array.from({ length: 40 }, () => 'a = b '.repeat(200));
+    const pass = (now: () => number) => new DetectorPass([{ detector: detector!, mode: 'mask' }], {}, now);
+    const look = (now: () => number) => () => pass(now).value(rows, `pwd=${JSON.stringify(rows)}`);
+    expect(look(slow)).toThrow(/not done after 10000 ms/);
+    expect(look(() => 0)()).toEqual(rows);
   });
 
   it('leaves tokens and hashes alone, whatever they look like by chance', () => {
