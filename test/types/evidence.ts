@@ -1,7 +1,7 @@
 // A door that is skipped does not compile. Each line below `@ts-expect-error` is a way that somebody might try.
 import type { Intent, Lease, Masked, Permit } from '../../src/core/evidence.ts';
 import { Intent as IntentClass, Masked as MaskedClass, Permit as PermitClass } from '../../src/core/evidence.ts';
-import type { Reply } from '../../src/core/broker.ts';
+import type { MaskedProgress, Reply } from '../../src/core/broker.ts';
 import type { Leases } from '../../src/core/credential.ts';
 import type { Log } from '../../src/core/log.ts';
 import { Principal } from '../../src/core/principal.ts';
@@ -54,3 +54,7 @@ void leases.acquire(permit, backend, signal);
 export const call: ToolCall = { lease, arguments: {}, deadline: 0, signal };
 // @ts-expect-error
 export const reply: Reply = { kind: 'result', invocation: 'id', result: answer, delivered: () => undefined };
+// @ts-expect-error
+export const words: MaskedProgress = { progress: 1, total: undefined, message: 'what the backend says' };
+// @ts-expect-error
+export const told: MaskedProgress = { progress: 1, total: undefined, message: { ...answer, counts: {} } };
