@@ -64,7 +64,7 @@ const slackSchema = z.strictObject({
   webhook: securedUrl.optional().describe('An incoming webhook: a secret, so best a reference. Either this or `channel`.'),
   channel: z.string().min(1).optional().describe('Id of the channel the bot posts to; then the message itself is changed when something becomes of it.'),
   signingSecret: z.string().min(1).optional().describe('Of the Slack app: people can then decide in Slack. Its interactivity address: <publicUrl>/hooks/slack.'),
-  botToken: z.string().min(1).optional().describe('Of the Slack app: to post to `channel`, and to know people by their e-mail address (users:read.email).'),
+  botToken: z.string().min(1).optional().describe('Of the Slack app: to post to `channel`, to ask for reasons in a dialog, and to know people by their e-mail address (users:read.email).'),
   api: securedUrl.default('https://slack.com/api/').describe('Web API, where it is not that of slack.com.'),
   users: z.record(z.string().min(1), slackUserSchema).default({}).describe('Who people in Slack are: by user id or, with `botToken`, by e-mail address.'),
 }); // prettier-ignore

@@ -8,6 +8,7 @@ import { CALLBACK_PATIENCE_MS, MAX_BODY_BYTES } from './core/limits.ts';
 import type { Secret } from './core/secret.ts';
 import { readBytes } from './http-body.ts';
 import { sendProblem } from './http-problem.ts';
+import { sendJson } from './http-reply.ts';
 import { verifySlack } from './http-slack-signature.ts';
 
 export interface SlackSide extends SlackClicks {
@@ -50,8 +51,9 @@ export function createHttpSlack(
       refuse(response, 503, 'The broker cannot keep its record at the moment.');
       return;
     }
-    await Promise.race([slack.clicked(payload), pause(CALLBACK_PATIENCE_MS, undefined, { ref: false })]);
-    response.writeHead(200, { 'Content-Length': 0 }).end();
+    const answer = await Promise.race([slack.clicked(payload), pause(CALLBACK_PATIENCE_MS, undefined, { ref: false })]);
+    if (answer === undefined) response.writeHead(200, { 'Content-Length': 0 }).end();
+    else sendJson(response, 200, answer);
   };
 }
 

@@ -29,7 +29,7 @@ export interface SlackChannelOptions {
 export function createSlackChannel({ slack, publicUrl, clock, ...options }: SlackChannelOptions): DeliveryChannel {
   const { to } = slack;
   const web = webClient(slack);
-  const buttons = slack.signingSecret !== undefined;
+  const where = slack.signingSecret === undefined ? 'page' : web === undefined ? 'message' : 'dialog';
 
   async function post(message: SlackMessage): Promise<Handle | undefined> {
     if (to.kind === 'webhook') {
@@ -68,7 +68,7 @@ export function createSlackChannel({ slack, publicUrl, clock, ...options }: Slac
       try {
         if (part === 'request') {
           if (approval.state !== 'pending') return 'superseded';
-          const posted = await post(requestMessage(approval, await options.request(approval), page, buttons));
+          const posted = await post(requestMessage(approval, await options.request(approval), page, where));
           return { handle: posted && JSON.stringify(posted) };
         }
         const message = outcomeMessage(approval, page);

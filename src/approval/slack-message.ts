@@ -1,20 +1,13 @@
 // An approval as a Slack message (Block Kit): what will run and for whom, how to decide, and what became of it. Pure.
 import type { KnownBlock, SectionBlock } from '@slack/types';
 import type { Approval, Review, ShownPreview } from '../core/approval.ts';
-import { MAX_REASON_CHARS } from '../core/limits.ts';
 import { approversOf } from './approval-words.ts';
 import type { ShownRequest } from './shown-request.ts';
+import { grantBlocks, reasonBlock, SLACK_ACTIONS } from './slack-dialog.ts';
 import { codeBlock, escaped, inlineCode, jsonBlock } from './slack-text.ts';
 
 /** Of a section's text; https://docs.slack.dev/reference/block-kit/blocks/section-block */
 const MAX_TEXT_CHARS = 3_000;
-
-/** What the buttons and the field are called in what Slack sends back. */
-export const SLACK_ACTIONS = {
-  approve: 'sallyport_approve',
-  deny: 'sallyport_deny',
-  reason: 'sallyport_reason',
-} as const;
 
 export interface SlackMessage {
   /** For notifications and screen readers. */
@@ -27,8 +20,11 @@ export interface Page {
   readonly url: string;
 }
 
-/** @param buttons whether clicks come back; where the call does not fit whole, there is the link alone all the same */
-export function requestMessage(approval: Approval, request: ShownRequest, page: Page, buttons: boolean): SlackMessage {
+/** Where people decide: on the page that is linked to, with the fields of the message, or in a dialog that its buttons open. */
+export type DecideIn = 'page' | 'message' | 'dialog';
+
+/** Where the call does not fit whole, there is the link alone, whatever `where` says. */
+export function requestMessage(approval: Approval, request: ShownRequest, page: Page, where: DecideIn): SlackMessage {
   const shown = requestBlocks(request);
   const text = `${inlineCode(approval.tool)} needs approval, for ${inlineCode(approval.principal.subject)}`;
   const facts = factsBlock(approval);
@@ -37,7 +33,7 @@ export function requestMessage(approval: Approval, request: ShownRequest, page: 
       'This call does not fit into a message, or cannot be shown here. Open the page to see all of it and decide.';
     return { text, blocks: [section(`*${text}*`, MAX_TEXT_CHARS), section(words), linkBlock(page, 'Open and decide')] };
   }
-  const decide = buttons ? decisionBlocks(approval, page) : [linkBlock(page, 'Open and decide')];
+  const decide = where === 'page' ? [linkBlock(page, 'Open and decide')] : decisionBlocks(approval, page, where);
   return { text, blocks: [section(`*${text}*`), facts, ...shown, ...decide] };
 }
 
@@ -94,22 +90,12 @@ function factsBlock({ backend, principal, requirements, digest, expiresAt }: App
   return section(lines.join('\n'));
 }
 
-function decisionBlocks({ id, requirements }: Approval, page: Page): KnownBlock[] {
-  const required = requirements.some(({ reasonRequired }) => reasonRequired);
-  const label = required ? 'Reason' : 'Reason (optional)';
+/** @param where the reason, and what else there is to say, is asked for */
+function decisionBlocks(approval: Approval, page: Page, where: 'message' | 'dialog'): KnownBlock[] {
+  const { id } = approval;
+  const fields = where === 'message' ? [...grantBlocks(approval), reasonBlock(approval)] : [];
   return [
-    {
-      type: 'input',
-      block_id: SLACK_ACTIONS.reason,
-      optional: !required,
-      label: { type: 'plain_text', text: label },
-      element: {
-        type: 'plain_text_input',
-        action_id: SLACK_ACTIONS.reason,
-        multiline: true,
-        max_length: MAX_REASON_CHARS,
-      },
-    },
+    ...fields,
     {
       type: 'actions',
       elements: [
@@ -125,8 +111,10 @@ function button(text: string, action: string, value: string, style: 'primary' | 
   return { type: 'button', text: { type: 'plain_text', text }, action_id: action, value, style } as const;
 }
 
-function reviewBlock({ person, verdict, reason }: Review): SectionBlock {
-  const who = `${inlineCode(person.name)} ${verdict === 'approve' ? 'approved' : 'denied'}`;
+function reviewBlock({ person, verdict, reason, grant }: Review): SectionBlock {
+  const access =
+    grant && ` up to ${String(grant.uses)} calls within ${String(Math.ceil(grant.forMs / 60_000))} minutes`;
+  const who = `${inlineCode(person.name)} ${verdict === 'approve' ? `approved${access ?? ''}` : 'denied'}`;
   const said = section(reason === undefined ? who : `${who}\n${codeBlock(reason)}`);
   return tooLong(said) ? section(`${who}; the reason is on the page.`) : said;
 }

@@ -1,6 +1,6 @@
 // The page of the Slack stand-in: messages as Slack shows them, with buttons that work. Pure.
 import type { StandInBlock } from './slack-stand-in-blocks.ts';
-import type { StandInMessage, StandInUser } from './slack-stand-in.ts';
+import type { StandInDialog, StandInMessage, StandInUser } from './slack-stand-in.ts';
 
 const STYLE = `body{font:15px/1.45 sans-serif;max-width:44rem;margin:2rem auto;color:#1d1c1d}
 article{border-top:1px solid #ddd;padding:1rem 0}pre{background:#f8f8f8;border:1px solid #ddd;padding:.5rem;white-space:pre-wrap}
@@ -10,11 +10,12 @@ export function messagesPage(
   messages: readonly StandInMessage[],
   users: readonly StandInUser[],
   ephemeral: readonly string[],
+  dialogs: readonly StandInDialog[],
 ): string {
   const shown = messages.toReversed().map((message) => article(message, users));
   const told = ephemeral.map((text) => `<p class="told">Only visible to you: ${markup(text)}</p>`);
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Slack stand-in</title><style>${STYLE}</style>
-<h1>#approvals</h1><p>A stand-in for Slack, on this machine only.</p>${told.join('')}${shown.join('')}</html>`;
+<h1>#approvals</h1><p>A stand-in for Slack, on this machine only.</p>${dialogs.map(dialogOf).join('')}${told.join('')}${shown.join('')}</html>`;
 }
 
 function article({ ts, blocks, changes }: StandInMessage, users: readonly StandInUser[]): string {
@@ -26,7 +27,19 @@ function article({ ts, blocks, changes }: StandInMessage, users: readonly StandI
 <input type="hidden" name="ts" value="${attribute(ts)}">${blocks.map(blockOf).join('')}${as}</form></article>`;
 }
 
-function blockOf({ type, text, label, optional, elements = [] }: StandInBlock): string {
+function dialogOf({ view, errors }: StandInDialog): string {
+  const said = errors.map((text) => `<p class="told">${attribute(text)}</p>`);
+  return `<form method="post" action="/submit"><fieldset><legend>${attribute(view.title.text)}</legend>${said.join('')}
+${view.blocks.map(blockOf).join('')}<button>${attribute(view.submit.text)}</button></fieldset></form>`;
+}
+
+function blockOf({ type, text, label, optional, element, elements = [] }: StandInBlock): string {
+  if (type === 'input' && element?.type === 'static_select') {
+    const options = (element.options ?? []).map(
+      (one) => `<option value="${attribute(one.value)}">${attribute(one.text.text)}</option>`,
+    );
+    return `<p><label>${attribute(label?.text ?? '')} <select name="grant">${options.join('')}</select></label></p>`;
+  }
   if (type === 'input') {
     const required = optional === true ? '' : ' required';
     return `<p><label>${attribute(label?.text ?? '')}<textarea name="reason"${required}></textarea></label></p>`;

@@ -4,7 +4,14 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { blocksProblem, type StandInBlock } from './slack-stand-in-blocks.ts';
+import {
+  blocksProblem,
+  stateOf,
+  viewProblem,
+  type Entered,
+  type StandInBlock,
+  type StandInView,
+} from './slack-stand-in-blocks.ts';
 import { messagesPage } from './slack-stand-in-page.ts';
 
 export interface StandInMessage {
@@ -23,10 +30,17 @@ export interface StandInUser {
   readonly team?: string;
 }
 
-export interface Click {
+export interface Click extends Entered {
   readonly user: string;
   readonly verdict: 'approve' | 'deny';
-  readonly reason?: string;
+}
+
+/** A dialog that is open before somebody. */
+export interface StandInDialog {
+  readonly user: string;
+  readonly view: StandInView;
+  /** What the broker had to say against what was entered. */
+  errors: readonly string[];
 }
 
 export interface SlackStandIn extends AsyncDisposable {
@@ -54,6 +68,12 @@ export interface SlackStandIn extends AsyncDisposable {
   ): { readonly method: 'POST'; readonly headers: Record<string, string>; readonly body: string };
   /** Clicks, and gives what the broker answered. */
   click(ts: string, click: Click): Promise<Response>;
+  /** Those that are open, the newest last. */
+  readonly dialogs: readonly StandInDialog[];
+  /** The body of the callback that sends the newest dialog off. */
+  submission(entered: Entered): string;
+  /** Sends it off; it closes where the broker has nothing against it. */
+  submit(entered: Entered): Promise<Response>;
 }
 
 export interface SlackStandInOptions {
@@ -68,6 +88,9 @@ export async function startSlackStandIn({ users = [] }: SlackStandInOptions = {}
   const [path, signingSecret, botToken, channel] = [secret(), secret(), `xoxb-${secret()}`, 'C0APPROVALS'];
   const messages: StandInMessage[] = [];
   const ephemeral: string[] = [];
+  const dialogs: StandInDialog[] = [];
+  /** Who may be shown a dialog, once, for a click of theirs. */
+  const triggers = new Map<string, string>();
   /** Response addresses, each for one click. */
   const responses = new Map<string, { readonly ts: string; uses: number }>();
   let target: string | undefined;
@@ -91,9 +114,10 @@ export async function startSlackStandIn({ users = [] }: SlackStandInOptions = {}
     if (request.method === 'GET' && pathname === '/') {
       response
         .writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' })
-        .end(messagesPage(messages, users, ephemeral));
+        .end(messagesPage(messages, users, ephemeral, dialogs));
     } else if (request.method !== 'POST') response.writeHead(404).end();
     else if (pathname === '/click') await clickFromPage(new URLSearchParams(body), response);
+    else if (pathname === '/submit') await submitFromPage(new URLSearchParams(body), response);
     else if (failure !== undefined) response.writeHead(failure.status, failure.headers).end('service_unavailable');
     else if (pathname === `/services/${path}`) answerText(response, post(parse(body)).problem);
     else if (pathname.startsWith('/actions/')) answerText(response, respond(pathname, parse(body)));
@@ -139,6 +163,16 @@ export async function startSlackStandIn({ users = [] }: SlackStandInOptions = {}
       const { id, name, email, team = TEAM } = user;
       return { ok: true, user: { id, name, team_id: team, is_email_confirmed: true, profile: { email } } };
     }
+    if (method === 'views.open') {
+      const trigger = form.get('trigger_id') ?? '';
+      const user = triggers.get(trigger);
+      const view = JSON.parse(form.get('view') ?? '{}') as StandInView;
+      const problem = user === undefined ? 'invalid_trigger_id' : viewProblem(view);
+      if (user === undefined || problem !== undefined) return { ok: false, error: problem };
+      triggers.delete(trigger);
+      dialogs.push({ user, view, errors: [] });
+      return { ok: true, view: { id: trigger } };
+    }
     if (method === 'chat.postMessage') {
       if (form.get('channel') !== channel) return { ok: false, error: 'channel_not_found' };
       const { problem, ts } = post(message);
@@ -153,8 +187,12 @@ export async function startSlackStandIn({ users = [] }: SlackStandInOptions = {}
 
   async function clickFromPage(form: URLSearchParams, response: ServerResponse): Promise<void> {
     const verdict = form.get('verdict') === 'approve' ? 'approve' : 'deny';
-    const said = { user: form.get('user') ?? '', verdict, reason: form.get('reason') ?? '' } as const;
-    await standIn.click(form.get('ts') ?? '', said);
+    await standIn.click(form.get('ts') ?? '', { user: form.get('user') ?? '', verdict, ...enteredIn(form) });
+    response.writeHead(303, { Location: '/' }).end();
+  }
+
+  async function submitFromPage(form: URLSearchParams, response: ServerResponse): Promise<void> {
+    await standIn.submit(enteredIn(form));
     response.writeHead(303, { Location: '/' }).end();
   }
 
@@ -168,6 +206,7 @@ export async function startSlackStandIn({ users = [] }: SlackStandInOptions = {}
       channel,
       messages,
       ephemeral,
+      dialogs,
     },
     callBack(to) {
       target = to;
@@ -175,25 +214,24 @@ export async function startSlackStandIn({ users = [] }: SlackStandInOptions = {}
     answerWith(status, headers = {}) {
       failure = status === undefined ? undefined : { status, headers };
     },
-    payload(ts, { user, verdict, reason }) {
+    payload(ts, { user, verdict, ...entered }) {
       const blocks = messages.find((one) => one.ts === ts)?.blocks ?? [];
       const elements = blocks.flatMap((block) => block.elements ?? []);
       const button = elements.find(({ action_id: id }) => id?.endsWith(verdict));
-      const field = blocks.find(({ type }) => type === 'input');
       if (button === undefined) throw new Error('the message has no such button');
       const answers = `/actions/${secret()}`;
       responses.set(answers, { ts, uses: 0 });
-      const values = field && {
-        [field.block_id ?? '']: { [field.element?.action_id ?? '']: { value: reason ?? null } },
-      };
+      const trigger = secret();
+      triggers.set(trigger, user);
       const payload = {
         ...{
           type: 'block_actions',
           team: { id: TEAM },
           user: { id: user, team_id: TEAM },
           response_url: url + answers,
+          trigger_id: trigger,
         },
-        ...{ message: { ts }, channel: { id: channel }, state: { values: values ?? {} } },
+        ...{ message: { ts }, channel: { id: channel }, state: stateOf(blocks, entered) },
         actions: [{ type: 'button', action_id: button.action_id, value: button.value, action_ts: ts }],
       };
       return new URLSearchParams({ payload: JSON.stringify(payload) }).toString();
@@ -213,6 +251,27 @@ export async function startSlackStandIn({ users = [] }: SlackStandInOptions = {}
       if (target === undefined) throw new Error('nobody is to be called back');
       return fetch(target, standIn.sign(standIn.payload(ts, click)));
     },
+    submission(entered) {
+      const dialog = dialogs.at(-1);
+      if (dialog === undefined) throw new Error('no dialog is open');
+      const { user, view } = dialog;
+      const { callback_id, private_metadata, blocks } = view;
+      const payload = {
+        ...{ type: 'view_submission', team: { id: TEAM }, user: { id: user, team_id: TEAM } },
+        view: { callback_id, private_metadata, state: stateOf(blocks, entered) },
+      };
+      return new URLSearchParams({ payload: JSON.stringify(payload) }).toString();
+    },
+    async submit(entered) {
+      if (target === undefined) throw new Error('nobody is to be called back');
+      const response = await fetch(target, standIn.sign(standIn.submission(entered)));
+      const text = await response.clone().text();
+      const said = text === '' ? {} : (JSON.parse(text) as { errors?: Readonly<Record<string, string>> });
+      const dialog = dialogs.at(-1);
+      if (dialog !== undefined) dialog.errors = Object.values(said.errors ?? {});
+      if (dialog?.errors.length === 0) dialogs.pop();
+      return response;
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -225,6 +284,11 @@ interface Message {
   readonly text?: string;
   readonly blocks?: readonly StandInBlock[];
   readonly replace_original?: boolean;
+}
+
+function enteredIn(form: URLSearchParams): Entered {
+  const grant = form.get('grant');
+  return { reason: form.get('reason') ?? '', ...(grant === null ? {} : { grant }) };
 }
 
 function parse(body: string): Message {

@@ -219,16 +219,55 @@ describe('with a webhook alone', () => {
 });
 
 describe('with a bot', () => {
-  it('knows members of its workspace by their address, and changes the message wherever it was decided', async () => {
+  it('asks in a dialog, knows members of its workspace by their address, and changes the message wherever it was decided', async () => {
     await using site = await startSite(({ channel, botToken, api, signingSecret }) => {
       return { channel, botToken, api, signingSecret, users: { 'finn@shop.example': FINN } };
     });
+    const { slack } = site;
     const { message, reply } = await site.askForRefund();
-    await site.slack.click(message.ts, { ...yes, user: 'U0GUEST' });
-    expect(site.slack.ephemeral.at(-1)).toContain('does not know who you are');
-    await site.slack.click(message.ts, yes);
+    expect(message.blocks.map(({ type }) => type)).not.toContain('input');
+    const reviews = (): unknown => site.query('select count(*) as n from reviews')[0]?.['n'];
+
+    await slack.click(message.ts, { user: 'U0GUEST', verdict: 'approve' });
+    await slack.submit({ reason: 'let me' });
+    expect(slack.dialogs.at(-1)?.errors.join()).toContain('does not know who you are');
+    await slack.click(message.ts, { user: 'U0FINN', verdict: 'approve' });
+    await slack.submit({});
+    expect(slack.dialogs.at(-1)?.errors.join()).toContain('Give a reason');
+    expect(reviews()).toBe(0);
+
+    const tampered = slack.sign(slack.submission({ reason: 'mine' }));
+    const hook = `${site.broker.publicUrl}/hooks/slack`;
+    expect((await fetch(hook, { ...tampered, body: tampered.body.replace('mine', 'ours') })).status).toBe(401);
+    expect(reviews()).toBe(0);
+    await slack.submit({ reason: 'the goods came back' });
+    expect(slack.dialogs.map(({ user }) => user)).toEqual(['U0GUEST']);
     expect((await reply).json).toMatchObject({ result: { structuredContent: { rowCount: 1 } } });
     await expect.poll(() => textOf(message), { timeout: 5_000 }).toContain('let through');
-    expect(site.slack.messages).toHaveLength(1);
+    expect(textOf(message)).toContain('the goods came back');
+    expect(slack.messages).toHaveLength(1);
+  });
+});
+
+describe('where a rule lets people give access for a while', () => {
+  it('is chosen in the message, within what the rule permits', async () => {
+    await using site = await startSite(({ webhook, signingSecret }) => ({ webhook, signingSecret, users: PEOPLE }));
+    const file = join(site.broker.policiesDirectory, 'rules.yaml');
+    const rules = await readFile(file, 'utf8');
+    const grant = 'notify: [slack] }\n    grant: { atMost: 30m, uses: 3 }';
+    await writeFile(file, rules.replace('notify: [slack] }', grant));
+    await site.broker.open.reloadPolicies();
+    const { message, reply } = await site.askForRefund();
+    const choices = message.blocks.flatMap(({ element }) => element?.options ?? []).map(({ value }) => value);
+    expect(choices).toEqual(['call', '300000:3', '900000:3', '1800000:3']);
+
+    const wide = new URLSearchParams(site.slack.payload(message.ts, { ...yes, grant: '300000:3' })).get('payload')!;
+    const body = new URLSearchParams({ payload: wide.replaceAll('"300000:3"', '"9000000:3"') }).toString();
+    await fetch(`${site.broker.publicUrl}/hooks/slack`, site.slack.sign(body));
+    expect(site.query('select * from grants')).toEqual([]);
+    await site.slack.click(message.ts, { ...yes, grant: '300000:3' });
+    expect((await reply).json).toMatchObject({ result: { structuredContent: { rowCount: 1 } } });
+    await expect.poll(() => textOf(message), { timeout: 5_000 }).toContain('up to 3 calls within 5 minutes');
+    expect(site.query('select uses, uses_left from grants')).toEqual([{ uses: 3, uses_left: 2 }]);
   });
 });

@@ -32,7 +32,7 @@ const approval: Approval = {
 const page = { url: 'https://broker.example/console/approvals/1' };
 const types = ({ blocks }: SlackMessage): string[] => blocks.map(({ type }) => type);
 const ask = (values: Record<string, string>, justification?: string): SlackMessage =>
-  requestMessage(approval, { arguments: { values }, justification, preview: undefined }, page, true);
+  requestMessage(approval, { arguments: { values }, justification, preview: undefined }, page, 'message');
 
 describe('a request in Slack', () => {
   it('has buttons and a field for the reason where all of the call fits', () => {
@@ -44,14 +44,19 @@ describe('a request in Slack', () => {
   it('shows what the call would do, or that it cannot be told', () => {
     const shown = { arguments: { values: {} }, justification: undefined };
     const told = { lines: ['<3 orders>', '412.50 `EUR` in total'], plan: 'Update on orders' };
-    const message = requestMessage(approval, { ...shown, preview: told }, page, true);
+    const message = requestMessage(approval, { ...shown, preview: told }, page, 'message');
     expect(types(message)).toEqual(['section', 'section', 'section', 'section', 'section', 'input', 'actions']);
     expect(JSON.stringify(message)).toMatch(/&lt;3 orders&gt;\\n412.50 .*Update on orders/);
     expect(blocksProblem(message.blocks as StandInBlock[])).toBeUndefined();
-    const withheld = requestMessage(approval, { ...shown, preview: { withheld: 'It could not be made.' } }, page, true);
+    const withheld = requestMessage(
+      approval,
+      { ...shown, preview: { withheld: 'It could not be made.' } },
+      page,
+      'message',
+    );
     expect(JSON.stringify(withheld)).toContain('It could not be made.');
     const long = { lines: ['x'.repeat(3_000)], plan: undefined };
-    expect(types(requestMessage(approval, { ...shown, preview: long }, page, true))).not.toContain('actions');
+    expect(types(requestMessage(approval, { ...shown, preview: long }, page, 'message'))).not.toContain('actions');
   });
 
   it('obeys nothing that the agent wrote', () => {
@@ -63,7 +68,7 @@ describe('a request in Slack', () => {
         { ...approval, tool: note },
         { arguments: { values: {} }, justification: undefined, preview: undefined },
         page,
-        true,
+        'message',
       ),
     ]) {
       const text = JSON.stringify(message);
@@ -84,12 +89,12 @@ describe('a request in Slack', () => {
       ask({ note: long }),
       ask({ note: '&'.repeat(700) }),
       ask({}, long),
-      requestMessage(approval, withheld, page, true),
+      requestMessage(approval, withheld, page, 'message'),
       requestMessage(
         { ...approval, principal: { ...approval.principal, subject: long } },
         { arguments: { values: {} }, justification: undefined, preview: undefined },
         page,
-        true,
+        'message',
       ),
     ]) {
       expect(types(message)).toEqual(['section', 'section', 'section']);
