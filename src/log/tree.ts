@@ -81,9 +81,13 @@ export async function rootAt(size: number, read: ReadTile): Promise<Uint8Array> 
 async function pathOf(index: number, start: number, size: number, read: ReadTile): Promise<Uint8Array[]> {
   if (size === 1) return [];
   const left = leftSize(size);
-  return index < left
-    ? [...(await pathOf(index, start, left, read)), await rangeRoot(start + left, size - left, read)]
-    : [...(await pathOf(index - left, start + left, size - left, read)), await rangeRoot(start, left, read)];
+  // Tiles are asked for together: in a store each one is a way there and back.
+  const [path, sibling] = await Promise.all(
+    index < left
+      ? [pathOf(index, start, left, read), rangeRoot(start + left, size - left, read)]
+      : [pathOf(index - left, start + left, size - left, read), rangeRoot(start, left, read)],
+  );
+  return [...path, sibling];
 }
 
 async function subproofOf(
@@ -102,14 +106,14 @@ async function subproofOf(
 
 /** The root over `size` leaves from `start`, which is a multiple of the largest power of two below or at `size`. */
 async function rangeRoot(start: number, size: number, read: ReadTile): Promise<Uint8Array> {
-  const peaks: Uint8Array[] = [];
+  const peaks: Promise<Uint8Array>[] = [];
   while (size > 0) {
     const full = 2 ** Math.floor(Math.log2(size));
-    peaks.push(await fullRoot(start, full, read));
+    peaks.push(fullRoot(start, full, read));
     start += full;
     size -= full;
   }
-  return rootOfPeaks(peaks);
+  return rootOfPeaks(await Promise.all(peaks));
 }
 
 async function fullRoot(start: number, size: number, read: ReadTile): Promise<Uint8Array> {

@@ -2,13 +2,15 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { launchChromium } from '../support/chromium.ts';
+import { holdToSchema } from '../support/entry-form.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'src/main.ts');
@@ -52,6 +54,7 @@ interface Up {
   readonly url: string;
   readonly issuer: string;
   readonly data: string;
+  readonly session: string;
   readonly agent: { readonly clientId: string; readonly clientSecret: string; readonly token: string };
   readonly invocations: readonly { readonly tool: string; readonly id: string }[];
   readonly ok: boolean;
@@ -123,9 +126,42 @@ describe.skipIf(!existsSync('/proc/self/cmdline'))('the demo', { timeout: 120_00
     expect(example.stdout()).toMatch(/^I was told: .*\*{4}4242/);
     for (const raw of RAW) expect(example.stdout()).not.toContain(raw);
 
-    const list = start([MAIN, 'log', 'list', '--data', at.data, '--json', '--type', 'outcome']);
-    expect(await list.ended, list.stderr()).toBe(0);
-    for (const { id } of at.invocations.slice(0, 2)) expect(list.stdout()).toContain(id);
+    const log = async (...more: string[]) => {
+      const command = start([MAIN, 'log', ...more]);
+      return { code: await command.ended, output: command.stdout() + command.stderr() };
+    };
+    const list = await log('list', '--data', at.data, '--json', '--limit', '1000');
+    for (const { id } of at.invocations) expect(list.output).toContain(id);
+    const entries = list.output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { seq: number; type: string });
+    entries.forEach(holdToSchema);
+    expect(entries.map(({ type }) => type)).toEqual(expect.arrayContaining(['intent', 'outcome', 'refused']));
+
+    // What an auditor makes of it: all is well, one byte is not, and a missing end is known by a checkpoint kept elsewhere.
+    await expect
+      .poll(async () => (await log('verify', '--data', at.data)).output, { timeout: 5_000 })
+      .toMatch(/covers (\d+) entries\npayloads.*\nThe log is what was signed/);
+    const told = await log('replay', at.session, '--data', at.data);
+    for (const { id } of at.invocations) expect(told.output).toContain(id);
+    const copy = mkdtempSync(join(tmpdir(), 'sallyport-demo-copy-'));
+    cpSync(at.data, copy, { recursive: true });
+    const database = new DatabaseSync(join(copy, 'sallyport.db'));
+    const newest = database.prepare('select note from checkpoints order by size desc limit 1').get();
+    writeFileSync(join(copy, 'kept'), String(newest?.['note']));
+    const { seq } = entries.find(({ type }) => type === 'outcome')!;
+    database.exec(`update entries set body = replace(body, 'succeeded', 'succeedee') where seq = ${seq}`);
+    expect(await log('verify', '--data', copy)).toMatchObject({ code: 1 });
+    expect((await log('verify', '--data', copy)).output).toMatch(`bad  entry ${seq} does not fit its hash`);
+    database.exec(`update entries set body = replace(body, 'succeedee', 'succeeded') where seq = ${seq}`);
+    for (const rows of ['entries where seq', 'payloads where seq', 'checkpoints where size']) {
+      database.exec(`delete from ${rows} > ${seq}`);
+    }
+    database.close();
+    const cut = await log('verify', '--data', copy, '--checkpoint', join(copy, 'kept'));
+    expect(cut).toMatchObject({ code: 1, output: expect.stringContaining(`and only ${seq} are there`) as string });
+    rmSync(copy, { recursive: true });
 
     running.child.kill('SIGINT');
     expect(await running.ended, running.stderr()).toBe(0);

@@ -38,6 +38,7 @@ import { createOperatorDesk, type OperatorDesk } from '../../src/switches/operat
 import { openSwitchGate, type SwitchGate } from '../../src/switches/switch-gate.ts';
 import { createTokenVault } from '../../src/store/token-records.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
+import { holdToSchema } from './entry-form.ts';
 
 /** Planted wherever a secret could get lost; nothing that leaves or is written may hold it. */
 export const CANARY = 'canary-5d1f7a';
@@ -245,7 +246,9 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
         sql: 'select seq, body from entries order by seq',
         parameters: [],
       });
-      return rows.map(({ seq, body }) => ({ ...(JSON.parse(body) as EntryRow), seq }));
+      const entries = rows.map(({ body }) => JSON.parse(body) as EntryRow);
+      entries.forEach(holdToSchema);
+      return entries.map((entry, index) => ({ ...entry, seq: rows[index]?.seq ?? 0 }));
     },
     async [Symbol.asyncDispose]() {
       await broker.drain(0);
