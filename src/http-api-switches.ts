@@ -231,7 +231,7 @@ function wrongRole(roles: readonly Role[]): Problem {
 
 const TITLE = 'Nothing was changed.';
 
-export function switchProblem(refused: SwitchRefused): Problem {
+function switchProblem(refused: SwitchRefused): Problem {
   const code = refused.refused;
   switch (refused.refused) {
     case 'no_change':

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../../src/core/json.ts';
 import type { ToolAnswer } from '../../src/core/tool.ts';
 
 /** Numbers from a seed (mulberry32), so that a leak can be looked at again. */
-export class Dice {
+class Dice {
   #state: number;
 
   constructor(seed: number) {
