@@ -78,6 +78,8 @@ export function createLeases(options: LeasesOptions): RunningLeases {
       backend.name,
       backend.resolvedHash.reveal(),
       grant?.id ?? null,
+      // What is made of a token can do what that token could: another one may be good for less.
+      principal.scopes.toSorted(),
     ]);
     const running = shared ? current.get(key) : undefined;
     if (running?.isOpen === true && !isWorn(running, now, expiresAt)) return running;

@@ -119,6 +119,7 @@ describe.each(Object.entries(SUBJECTS))('a lease of %s', (_, subject) => {
     const grant = { id: 'grant', expiresAt: Date.now() + 60_000, over, revoked: over };
     const apart = [
       await bench.acquire({ ...call, principal: principalOf('somebody-else') }),
+      await bench.acquire({ ...call, principal: principalOf('robot', undefined, ['more']) }),
       await bench.acquire({ ...call, session: 'another' }),
       await bench.acquire({ ...call, grant }),
       await bench.acquire({ ...call, backend: { ...bench.backend, resolvedHash: new Secret('changed') } }),
@@ -126,10 +127,10 @@ describe.each(Object.entries(SUBJECTS))('a lease of %s', (_, subject) => {
       await bench.acquire({ ...call, from: other }),
     ];
     expect(new Set(together.map(({ lease }) => lease!.id)).size).toBe(1);
-    expect(new Set([...together, ...apart].map(({ lease }) => lease!.id)).size).toBe(7);
+    expect(new Set([...together, ...apart].map(({ lease }) => lease!.id)).size).toBe(8);
     if (subject.isAlive === undefined) return;
     const secrets = [together[0]!, ...apart].map(({ lease }) => secretsOf(lease!.credential).join());
-    expect(new Set(secrets).size).toBe(7);
+    expect(new Set(secrets).size).toBe(8);
   });
 
   test('is on record as issued and as ended, and is then worth nothing; no secret of it was written or said', async () => {

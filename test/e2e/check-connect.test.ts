@@ -88,3 +88,25 @@ test('finds an admin login that cannot make leases, and one that cannot log in',
     await database.query(`drop role ${plain}`);
   }
 });
+
+test('signs in with a static login, and describes the statements as that one sees them', async () => {
+  const reader = `${database.name}_reader`;
+  await database.query(`create role ${reader} login password 'open-sesame' in role shop_support`);
+  const withStatic = (text: string): string => {
+    const own = `credential: { kind: static, user: ${reader}, password: '\${env:SHOP_ADMIN_URL}' }`;
+    return text.replace(/credential:\n( {6}.*\n)+/, `${own}\n`);
+  };
+  try {
+    const good = check(withStatic, 'open-sesame');
+    expect(good.said).toContain('not made just in time');
+    expect(good.status).toBe(0);
+    const column = check((text) => withStatic(text).replace('select id, name,', 'select id, nmae,'), 'open-sesame');
+    expect(column.said).toMatch(/shop\.yaml:\d+:\d+: .*nmae/);
+    const wrong = check(withStatic, 'wrong-word');
+    expect(wrong.status).toBe(2);
+    expect(wrong.said).toMatch(/password/);
+    expect(wrong.said).not.toContain('wrong-word');
+  } finally {
+    await database.query(`drop role ${reader}`);
+  }
+});

@@ -4,13 +4,17 @@ import type { Log } from '../../src/core/log.ts';
 import { Principal } from '../../src/core/principal.ts';
 import { uuidv7 } from '../../src/core/uuid.ts';
 
-export function principalOf(subject: string, expiresAt = Date.now() + 3_600_000): Principal {
+export function principalOf(
+  subject: string,
+  expiresAt = Date.now() + 3_600_000,
+  scopes: readonly string[] = [],
+): Principal {
   return Principal.verified({
     issuer: 'https://issuer.example',
     subject,
     actor: 'agent',
     groups: [],
-    scopes: [],
+    scopes,
     claims: {},
     expiresAt,
   });

@@ -24,12 +24,12 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const HARMLESS = new Set(['random', 'clock_timestamp', 'timeofday', 'gen_random_uuid', 'uuidv4', 'uuidv7', 'pg_sleep']);
 
 /**
- * Describes each statement as a lease would see it: in a transaction that makes a role like the lease's, takes it on, and is
- * rolled back. Nothing but parsing, planning and the checks of grants happens.
+ * Describes each statement as a lease would see it: under a static login, or in a transaction that makes a role like the
+ * lease's, takes it on, and is rolled back. Nothing but parsing, planning and the checks of grants happens.
  */
 export async function examinePostgres(examined: Examined, signal: AbortSignal): Promise<void> {
   const { backend, credential, report } = examined;
-  const login = leaseMaker(credential?.options);
+  const login = leaseMaker(credential?.options) ?? staticLogin(credential?.options);
   if (login === undefined) return; // A credential of another kind is examined by its provider alone.
   const client = new pg.Client({
     connectionString: withLogin(backend.options.url, login.user, login.password),
@@ -41,7 +41,8 @@ export async function examinePostgres(examined: Examined, signal: AbortSignal): 
   try {
     await untilAborted(client.connect(), signal);
     await client.query('begin');
-    await untilAborted(becomeLease(client, login.memberOf), signal);
+    await client.query('set local plan_cache_mode = force_generic_plan');
+    if (login.memberOf !== undefined) await untilAborted(becomeLease(client, login.memberOf), signal);
     for (const tool of examined.tools) await untilAborted(examineTool(client, tool), signal);
   } catch (error) {
     if (signal.aborted) throw error;
@@ -52,8 +53,24 @@ export async function examinePostgres(examined: Examined, signal: AbortSignal): 
   }
 }
 
+interface Login {
+  readonly user: string;
+  readonly password: string;
+  /** What a lease is a member of; undefined where it is the login itself. */
+  readonly memberOf: readonly string[] | undefined;
+}
+
+/** What the provider `static` hands out. */
+function staticLogin(options: unknown): Login | undefined {
+  if (typeof options !== 'object' || options === null || !('user' in options) || !('password' in options))
+    return undefined;
+  const { user, password } = options;
+  if (typeof user !== 'string' || !(password instanceof Secret)) return undefined;
+  return { user, password: password.reveal(), memberOf: undefined };
+}
+
 /** What the provider `postgres-role` makes leases with. */
-function leaseMaker(options: unknown): { user: string; password: string; memberOf: readonly string[] } | undefined {
+function leaseMaker(options: unknown): Login | undefined {
   if (typeof options !== 'object' || options === null || !('admin' in options) || !('memberOf' in options))
     return undefined;
   if (!(options.admin instanceof Secret) || !Array.isArray(options.memberOf)) return undefined;
@@ -69,8 +86,7 @@ async function becomeLease(client: pg.Client, memberOf: readonly string[]): Prom
   const role = `sallyport_check_${randomBytes(6).toString('hex')}`;
   const groups = memberOf.map((group) => pg.escapeIdentifier(group)).join(', ');
   await client.query(
-    `set local plan_cache_mode = force_generic_plan;
-     create role ${role} nologin in role ${groups};
+    `create role ${role} nologin in role ${groups};
      grant ${role} to current_user;
      set local role ${role};`,
   );
