@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { implementations } from '../src/cli/compose.ts';
+import { implementations } from '../src/cli/implementations.ts';
 import { throwawayKeys } from '../src/cli/policy-place.ts';
 import type { PolicySet } from '../src/core/policy.ts';
 import { decide } from '../src/policy/decide.ts';

@@ -5,7 +5,7 @@ import { colours as pc } from './colours.ts';
 import { readConfig } from '../config.ts';
 import { byPlace, type Problem } from '../core/problem.ts';
 import { loadPolicies } from '../policy/load-policies.ts';
-import { implementations } from './compose.ts';
+import { implementations } from './implementations.ts';
 import { configFile, policiesBeside, throwawayKeys } from './policy-place.ts';
 import { knownFrom } from './policy-surroundings.ts';
 import { EXIT, problemLine } from './terminal.ts';

@@ -1,5 +1,4 @@
 // The composition root: which implementation stands behind each port. Used by serve, stdio, the demo and the tests.
-import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { createApprovalDesk } from '../approval/approval-desk.ts';
 import { createApprovals } from '../approval/approvals.ts';
@@ -20,12 +19,6 @@ import { problemText } from '../core/problem.ts';
 import type { Store } from '../core/store.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import { createLeases } from '../credential/leases.ts';
-import { noCredential } from '../credential/no-credential.ts';
-import { oauthClientCredentials } from '../credential/oauth-client-credentials.ts';
-import { oauthTokenExchange } from '../credential/oauth-token-exchange.ts';
-import { postgresRoleProvider } from '../credential/postgres-role-credential.ts';
-import { staticProvider } from '../credential/static-credential.ts';
-import { vaultProvider } from '../credential/vault-credential.ts';
 import type { Authenticator } from '../identity/authenticate.ts';
 import { countAuthFailures } from '../identity/auth-failures.ts';
 import { createAuthenticator } from '../identity/oidc-authenticator.ts';
@@ -34,11 +27,9 @@ import { createErasures } from '../log/erasures.ts';
 import { createLog } from '../log/log.ts';
 import { recordedReply } from '../log/payload.ts';
 import { publishedInFile, publishToAddress, publishToFile, publishToStream } from '../log/publish.ts';
-import { maskCompiler } from '../masking/mask-compiler.ts';
 import { maskedFromRecord } from '../masking/recorded.ts';
 import { createReveals } from '../masking/reveals.ts';
 import { openSecondOpinion } from '../masking/second-opinion-thread.ts';
-import type { Implementations } from '../policy/compile-backends.ts';
 import { openPolicySource } from '../policy/policy-source.ts';
 import { createApprovalRecords } from '../store/approval-records.ts';
 import { createGrantRecords } from '../store/grant-records.ts';
@@ -58,9 +49,9 @@ import { createTokenVault, expiredTokens } from '../store/token-records.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 import { createOperatorDesk } from '../switches/operator-desk.ts';
 import { openSwitchGate } from '../switches/switch-gate.ts';
-import { toolKinds } from '../../tools/kinds.ts';
 import type { BackendChange } from '../../tools/tool-kind.ts';
 import { openPeopleSide } from './compose-people.ts';
+import { implementations } from './implementations.ts';
 import { openRequests } from './compose-requests.ts';
 import { openSlack } from './compose-slack.ts';
 import { startRetaining, startRewrapping } from './compose-upkeep.ts';
@@ -276,29 +267,6 @@ async function signCheckpoints(
   const kept = file === undefined ? undefined : await publishedInFile(file);
   const options = { tree: await openLogTree(store), keys: keys.checkpoint, publish, logger };
   return Checkpoints.start(options, kept === undefined ? [] : [kept]);
-}
-
-/** Every tool kind, credential provider and mask there is. Disposing of it closes what the providers hold open. */
-export function implementations(keys: Pick<Keys, 'digest' | 'hashMask'>): Implementations & AsyncDisposable {
-  const postgresRole = postgresRoleProvider(deploymentName(keys));
-  return {
-    kinds: toolKinds(),
-    providers: [
-      postgresRole,
-      oauthClientCredentials(),
-      oauthTokenExchange(),
-      vaultProvider,
-      staticProvider,
-      noCredential,
-    ],
-    masks: maskCompiler({ hashKey: keys.hashMask.export() }),
-    [Symbol.asyncDispose]: () => postgresRole[Symbol.asyncDispose](),
-  };
-}
-
-/** The same for all brokers that share keys, and for no others: what is made at backends carries it in its name. */
-function deploymentName(keys: Pick<Keys, 'digest'>): string {
-  return createHmac('sha256', keys.digest).update('deployment').digest('hex').slice(0, 10);
 }
 
 /** An upstream that renames a thousand tools makes one entry, of a length that can be read. */

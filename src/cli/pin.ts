@@ -19,7 +19,7 @@ import { offeredBy, UpstreamUnavailable } from '../../tools/mcp/offered.ts';
 import { comparePins, readPins, writePins, type DifferingTool } from '../../tools/mcp/pins.ts';
 import type { LiveDefinition } from '../../tools/mcp/tool-definition.ts';
 import { colours as pc } from './colours.ts';
-import { implementations } from './compose.ts';
+import { implementations } from './implementations.ts';
 import { configFile, policiesBeside, throwawayKeys } from './policy-place.ts';
 import { EXIT, UsageError } from './terminal.ts';
 

@@ -7,7 +7,7 @@ import type { Keys } from '../core/keys.ts';
 import type { PolicySet } from '../core/policy.ts';
 import { ConfigurationError } from '../core/problem.ts';
 import { loadPolicies } from '../policy/load-policies.ts';
-import { implementations } from './compose.ts';
+import { implementations } from './implementations.ts';
 
 const DEFAULT_FILE = 'sallyport.yaml';
 

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
-import { implementations } from '../../../src/cli/compose.ts';
+import { implementations } from '../../../src/cli/implementations.ts';
 import { throwawayKeys } from '../../../src/cli/policy-place.ts';
 import { Lease } from '../../../src/core/evidence.ts';
 import { noCredential } from '../../../src/credential/no-credential.ts';

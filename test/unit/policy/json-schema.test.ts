@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { implementations } from '../../../src/cli/compose.ts';
+import { implementations } from '../../../src/cli/implementations.ts';
 import { throwawayKeys } from '../../../src/cli/policy-place.ts';
 import { policyJsonSchema } from '../../../src/policy/json-schema.ts';
 import { SOUND } from '../../support/policy-doubles.ts';
