@@ -66,16 +66,18 @@ export function connectionError(error: unknown, method: Method, backend: string)
 /** Codes of undici and of its parser. */
 const PROTOCOL_FAULTS: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'the host does not answer; does a firewall stand between?',
+  UND_ERR_INVALID_ARG: 'the request cannot be written; does the credential hold a line break?',
   UND_ERR_SOCKET: 'the other side cut the connection',
   UND_ERR_HEADERS_OVERFLOW: 'the headers of the answer are too large',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the answer is shorter or longer than it says',
 };
 
+const NEVER_SENT = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_INVALID_ARG']);
 const CONNECTING = new Set(['connect', 'getaddrinfo']);
 
 function wasNotSent(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.every(wasNotSent);
-  if (codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' || /CERT|SELF_SIGNED|VERIFY|ALTNAME/.test(codeOf(error))) return true;
+  if (NEVER_SENT.has(codeOf(error)) || /CERT|SELF_SIGNED|VERIFY|ALTNAME/.test(codeOf(error))) return true;
   return error instanceof Error && 'syscall' in error && CONNECTING.has(String(error.syscall));
 }
 

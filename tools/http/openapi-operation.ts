@@ -1,4 +1,5 @@
 // One operation of an OpenAPI description as a tool: its arguments, and the request that is made of them. Pure.
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../src/core/json.ts';
 import type { HttpBackend } from './http-backend.ts';
 import { entriesOf, LeftOut, type OpenApi, type Operation } from './openapi-document.ts';
@@ -55,25 +56,36 @@ export function importOperation(api: OpenApi, operation: Operation, backend: Htt
   const path = pathTemplate(operation.path, parameters);
   const { summary, description } = operation.written;
   const words = text(description) ?? text(summary);
+  const inputSchema: JsonSchema = {
+    type: 'object',
+    properties: Object.fromEntries([
+      ...parameters.map(({ argument, schema }) => [argument, schema] as const),
+      ...(body.schema === undefined ? [] : [[BODY, body.schema] as const]),
+    ]),
+    required: [
+      ...parameters.filter(({ required }) => required).map(({ argument }) => argument),
+      ...(body.schema !== undefined && body.required ? [BODY] : []),
+    ],
+    additionalProperties: false,
+  };
+  checkSchema(inputSchema);
   return {
     title: text(summary),
     description: words?.slice(0, MAX_DESCRIPTION_CHARACTERS),
-    inputSchema: {
-      type: 'object',
-      properties: Object.fromEntries([
-        ...parameters.map(({ argument, schema }) => [argument, schema] as const),
-        ...(body.schema === undefined ? [] : [[BODY, body.schema] as const]),
-      ]),
-      required: [
-        ...parameters.filter(({ required }) => required).map(({ argument }) => argument),
-        ...(body.schema !== undefined && body.required ? [BODY] : []),
-      ],
-      additionalProperties: false,
-    },
+    inputSchema,
     plan: planOf(operation, path, parameters, body.mediaType),
     describedAnswer: () => answerOf(api, operation),
     leftOut: [...leftOut, ...schemas.leftOut],
   };
+}
+
+const metaSchema = new Ajv2020({ strict: false });
+
+/** Throws LeftOut for a schema that no argument could be held against. */
+function checkSchema(schema: JsonSchema): void {
+  if (metaSchema.validateSchema(schema) === true) return;
+  const [first] = metaSchema.errors ?? [];
+  throw new LeftOut(`the schema of its arguments is none: ${first?.instancePath ?? ''} ${first?.message ?? ''}`);
 }
 
 /** A parameter of the operation stands in the place of one of its path with the same name. */

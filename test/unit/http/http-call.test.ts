@@ -101,6 +101,18 @@ describe('a request', () => {
     expect(server.received).toEqual([]);
   });
 
+  it('is not made with a credential that no header can carry, and says nothing of it', async () => {
+    await using broken = httpLease({ token: new Secret('first-line\nX-Admin: 1') });
+    const call = broken.call(httpTool(server.origin, '{ method: POST, path: /a }'));
+    const error = (await call.catch((reason: unknown) => reason)) as { code: string; detail: string };
+    expect(error).toMatchObject({
+      code: 'backend_unavailable',
+      detail: expect.stringContaining('line break') as string,
+    });
+    expect(error.detail).not.toContain('first-line');
+    expect(server.received).toEqual([]);
+  });
+
   it('that must not be made twice carries the id of its invocation', async () => {
     for (const method of ['POST', 'PATCH', 'PUT', 'GET']) {
       await lease.call(httpTool(server.origin, `{ method: ${method}, path: /a }`));

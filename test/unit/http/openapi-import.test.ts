@@ -61,6 +61,8 @@ paths:
     get: { operationId: elsewhere, tags: [odd], parameters: [{ $ref: 'https://other.example/p.yaml#/P' }], responses: {} }
     head: { operationId: nowhere, tags: [odd], parameters: [{ $ref: '#/components/parameters/None' }], responses: {} }
     put: { tags: [unnamed], responses: {} }
+  /sloppy:
+    get: { operationId: sloppy, tags: [odd], parameters: [{ name: n, in: query, schema: { type: number, minimum: '5' } }], responses: {} }
   /climb/../admin:
     get: { operationId: climb, tags: [odd], responses: {} }
 components:
@@ -226,6 +228,7 @@ describe('several operations', () => {
       'uploadTree cannot be imported: its body is multipart/form-data',
       'elsewhere cannot be imported: the reference https://other.example/p.yaml#/P leaves the file',
       'nowhere cannot be imported: the reference #/components/parameters/None points at nothing',
+      'sloppy cannot be imported: the schema of its arguments is none: /properties/n/minimum must be number',
       'climb cannot be imported: its path is no plain path: /climb/../admin',
     ]);
   });
