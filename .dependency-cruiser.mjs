@@ -11,7 +11,7 @@ const PURE = [
   '^src/policy/(decide|justification)[.]ts$',
   '^src/masking/recorded[.]ts$',
   '^src/approval/(approval-words|review-words|grant-limits)[.]ts$',
-  '^src/console/(pages|approval-pages|style)[.]ts$',
+  '^src/console/(pages|approval-pages|switch-pages|style)[.]ts$',
   '^src/identity/(challenge|protected-resource)[.]ts$',
   // What reading sallyport.yaml shares with reading policy files.
   '^src/policy/(own-keys|quantities|references|schema-problems|yaml-file)[.]ts$',

@@ -206,7 +206,7 @@ const NO_SUCH_RULE: Problem = {
   detail: 'The configuration has no rule of this name under `retention`.',
 };
 
-const GRANT_PROBLEMS: Readonly<Record<'unknown' | 'not_an_approver' | 'over', Problem>> = {
+export const GRANT_PROBLEMS: Readonly<Record<'unknown' | 'not_an_approver' | 'over', Problem>> = {
   unknown: { status: 404, code: 'unknown', title: 'There is no such grant.', detail: 'Look at the list of grants.' },
   not_an_approver: {
     status: 403,

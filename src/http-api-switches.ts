@@ -231,7 +231,7 @@ function wrongRole(roles: readonly Role[]): Problem {
 
 const TITLE = 'Nothing was changed.';
 
-function switchProblem(refused: SwitchRefused): Problem {
+export function switchProblem(refused: SwitchRefused): Problem {
   const code = refused.refused;
   switch (refused.refused) {
     case 'no_change':

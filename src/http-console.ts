@@ -17,11 +17,14 @@ import type { Switches } from './core/switches.ts';
 import type { HttpMount } from './http-api.ts';
 import { readBytes } from './http-body.ts';
 import { showApproval, showApprovals, takeDecision, type Shown } from './http-console-approvals.ts';
+import { showGrants, showSwitches, takeGrantBack, takeSwitch } from './http-console-switches.ts';
 import type { PeopleSignIn, SignInAttempt } from './identity/people-sign-in.ts';
+import type { OperatorDesk } from './switches/operator-desk.ts';
 
 export interface HttpConsoleOptions {
   readonly publicUrl: string;
   readonly desk: ApprovalDesk;
+  readonly operators: OperatorDesk;
   /** Who is blocked sees and changes nothing. Rejects with StoreError. */
   readonly isBlocked: Switches['isBlocked'];
   readonly signIn: PeopleSignIn;
@@ -36,6 +39,10 @@ export interface HttpConsoleOptions {
 }
 
 const LIST = '/console/approvals';
+const GRANTS = '/console/grants';
+const SWITCHES = '/console/switches';
+/** What a person who has signed in may open, and send forms to. */
+const PAGES: readonly string[] = [LIST, GRANTS, SWITCHES];
 const APPROVAL = /^\/console\/approvals\/([0-9a-f-]{36})$/;
 
 const HEADERS = new Map([
@@ -48,8 +55,8 @@ const HEADERS = new Map([
 
 /** @returns what answers every request under /console; `refusal` are the words of Host and Origin, where they do not hold */
 export function createHttpConsole(options: HttpConsoleOptions): HttpMount {
-  const { publicUrl, desk, signIn, session, attempt, clock, logger } = options;
-  const context = { desk, clock };
+  const { publicUrl, desk, operators, signIn, session, attempt, clock, logger } = options;
+  const context = { desk, operators, clock };
 
   async function viewerOf(request: IncomingMessage): Promise<Viewer | undefined> {
     const content = await session.read(request.headers.cookie);
@@ -96,11 +103,13 @@ export function createHttpConsole(options: HttpConsoleOptions): HttpMount {
       send(response, 200, messagePage('Signed out', words, again(LIST)));
     } else if (path === '/console' || path === '/console/') {
       redirect(response, LIST);
-    } else if (path === LIST || APPROVAL.test(path)) {
+    } else if (PAGES.includes(path) || APPROVAL.test(path)) {
       const viewer = await viewerOf(request);
       const id = APPROVAL.exec(path)?.[1];
       if (viewer === undefined) await beginSignIn(response, path);
       else if (await options.isBlocked(viewer.person)) send(response, 403, blockedPage(viewer));
+      else if (path === GRANTS) show(response, await showGrants(context, viewer));
+      else if (path === SWITCHES) show(response, await showSwitches(context, viewer));
       else if (id === undefined) show(response, await showApprovals(context, viewer));
       else show(response, await showApproval(context, viewer, id));
     } else {
@@ -110,16 +119,20 @@ export function createHttpConsole(options: HttpConsoleOptions): HttpMount {
 
   async function post(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     const id = APPROVAL.exec(url.pathname)?.[1];
-    const signsOut = url.pathname === '/console/sign-out';
-    if (id === undefined && !signsOut) {
+    const path = url.pathname;
+    if (id === undefined && !['/console/sign-out', GRANTS, SWITCHES].includes(path)) {
       response.setHeader('Allow', 'GET');
       send(response, 405, messagePage('This cannot be sent here', 'Nothing was changed.', back()));
       return;
     }
     const viewer = await viewerOf(request);
     if (viewer === undefined) {
-      const words = 'Your sign-in has ended, and nothing was decided. Sign in again, and send it once more.';
-      send(response, 401, messagePage('You are not signed in', words, again(id === undefined ? LIST : url.pathname)));
+      const words = 'Your sign-in has ended, and nothing was changed. Sign in again, and send it once more.';
+      send(
+        response,
+        401,
+        messagePage('You are not signed in', words, again(path === '/console/sign-out' ? LIST : path)),
+      );
       return;
     }
     const form = await readForm(request);
@@ -128,14 +141,13 @@ export function createHttpConsole(options: HttpConsoleOptions): HttpMount {
       send(response, 403, messagePage('Not accepted', words, back(url.pathname), viewer));
       return;
     }
-    if (id === undefined) {
+    if (path === '/console/sign-out') {
       response.setHeader('Set-Cookie', session.clear());
       redirect(response, '/console/signed-out');
-    } else if (await options.isBlocked(viewer.person)) {
-      send(response, 403, blockedPage(viewer));
-    } else {
-      show(response, await takeDecision(context, viewer, id, form));
-    }
+    } else if (await options.isBlocked(viewer.person)) send(response, 403, blockedPage(viewer));
+    else if (path === GRANTS) show(response, await takeGrantBack(context, viewer, form));
+    else if (path === SWITCHES) show(response, await takeSwitch(context, viewer, form));
+    else if (id !== undefined) show(response, await takeDecision(context, viewer, id, form));
   }
 
   return async (request, response, refusal) => {
@@ -186,7 +198,8 @@ function again(to: string): { href: string; text: string } {
 }
 
 function back(to = LIST): { href: string; text: string } {
-  return { href: APPROVAL.test(to) ? to : LIST, text: APPROVAL.test(to) ? 'Back to the approval' : 'To the list' };
+  if (APPROVAL.test(to)) return { href: to, text: 'Back to the approval' };
+  return to === GRANTS || to === SWITCHES ? { href: to, text: 'Back' } : { href: LIST, text: 'To the list' };
 }
 
 /** Undefined where it is no form, is too large, or was cut off. */

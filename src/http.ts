@@ -68,7 +68,7 @@ export interface PeopleSide {
   readonly isBlocked: Switches['isBlocked'];
   readonly erasures: Erasures;
   readonly reveals: Reveals;
-  readonly console: Omit<HttpConsoleOptions, 'publicUrl' | 'desk' | 'isBlocked' | 'logger'>;
+  readonly console: Omit<HttpConsoleOptions, 'publicUrl' | 'desk' | 'operators' | 'isBlocked' | 'logger'>;
 }
 
 export interface HttpApp {
@@ -175,7 +175,14 @@ export function createHttpApp(options: HttpOptions): HttpApp {
   const api = people && createHttpApi({ ...people, publicUrl, version: options.version });
   const pages =
     people &&
-    createHttpConsole({ ...people.console, desk: people.desk, isBlocked: people.isBlocked, publicUrl, logger });
+    createHttpConsole({
+      ...people.console,
+      desk: people.desk,
+      operators: people.operators,
+      isBlocked: people.isBlocked,
+      publicUrl,
+      logger,
+    });
   if (people !== undefined) {
     const document = peopleResourceMetadata(`${publicUrl}/api`, people);
     const { pathname } = new URL(protectedResourceMetadataUrl(document.resource));

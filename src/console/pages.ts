@@ -27,7 +27,13 @@ export function page(title: string, body: Html, viewer: Viewer | undefined): str
         <link rel="icon" href="data:," />
       </head>
       <body>
-        <header><a href="/console/approvals">Sallyport approvals</a>${signedIn}</header>
+        <header>
+          <nav>
+            <a href="/console/approvals">Sallyport approvals</a> <a href="/console/grants">Access for a while</a>
+            <a href="/console/switches">Switches</a>
+          </nav>
+          ${signedIn}
+        </header>
         <main>${body}</main>
       </body>
     </html> `;

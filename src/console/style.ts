@@ -9,6 +9,7 @@ export const STYLE = `
 * { box-sizing: border-box }
 body { background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 52rem; padding: 1rem }
 header { align-items: baseline; display: flex; flex-wrap: wrap; gap: .25rem 1rem; justify-content: space-between; margin-bottom: 1rem }
+nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem }
 header form { align-items: baseline; display: flex; flex-wrap: wrap; gap: .75rem }
 a { color: var(--accent) }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem }
@@ -30,6 +31,9 @@ label { display: block; font-weight: 600; margin-bottom: .25rem }
 textarea { background: var(--card); border: 1px solid var(--quiet); border-radius: .25rem; color: inherit; display: block; font: inherit; min-height: 5rem; padding: .5rem; width: 100% }
 .choices { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1rem }
 fieldset { border: 1px solid var(--line); border-radius: .375rem; margin: 1.5rem 0 0; padding: .75rem 1rem }
+input[type=text], select { background: var(--card); border: 1px solid var(--quiet); border-radius: .25rem; color: inherit; display: block; font: inherit; margin-bottom: .75rem; max-width: 30rem; padding: .35rem .5rem; width: 100% }
+summary { color: var(--accent); cursor: pointer }
+details form { margin: .5rem 0 1rem }
 input[type=number] { background: var(--card); border: 1px solid var(--quiet); border-radius: .25rem; color: inherit; font: inherit; margin-bottom: .75rem; padding: .35rem .5rem; width: 8rem }
 blockquote { margin: 0 }
 button { background: transparent; border: 2px solid var(--accent); border-radius: .375rem; color: var(--accent); cursor: pointer; font: inherit; padding: .4rem 1rem }
