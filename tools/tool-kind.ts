@@ -60,6 +60,8 @@ export interface DeclaredTool<Backend, Declaration> {
 export interface DeclaredBackend<Backend> {
   readonly name: string;
   readonly options: Backend;
+  /** The policy directory, absolute: what relative paths start at. */
+  readonly directory: string;
   /** By the key that names each; one that could not be read is not among them. */
   readonly documents: ReadonlyMap<string, Document>;
 }

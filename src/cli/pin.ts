@@ -14,7 +14,7 @@ import { Secret } from '../core/secret.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import type { CompiledBackend } from '../policy/compile-backends.ts';
 import { loadPolicies } from '../policy/load-policies.ts';
-import { mcpBackend, type McpBackend } from '../../tools/mcp/mcp-backend.ts';
+import { mcpBackend, placed, type McpBackend } from '../../tools/mcp/mcp-backend.ts';
 import { offeredBy, UpstreamUnavailable } from '../../tools/mcp/offered.ts';
 import { comparePins, readPins, writePins, type DifferingTool } from '../../tools/mcp/pins.ts';
 import type { LiveDefinition } from '../../tools/mcp/tool-definition.ts';
@@ -66,10 +66,11 @@ async function pin(name: string, { policies, config: file, yes, json }: PinOptio
   const backend = loaded.backends.get(name);
   if (backend?.kind.kind !== 'mcp') throw noSuchBackend(name, loaded.backends);
   if (!backend.sound) throw new ConfigurationError(loaded.problems.filter(({ severity }) => severity === 'error'));
-  const upstream = mcpBackend.parse(backend.known?.options);
+  if (backend.known === undefined) throw new TypeError('a sound backend is known');
+  const upstream = placed({ ...backend.known, options: mcpBackend.parse(backend.known.options) });
 
   const live = await ask(upstream, backend);
-  const pins = backend.known?.documents.get('pins');
+  const pins = backend.known.documents.get('pins');
   const before = pins && readPins(pins.text, name);
   const tools = comparePins(before && 'pins' in before ? before.pins : undefined, live);
   const differs = tools.some(({ change }) => change !== 'same');

@@ -144,7 +144,9 @@ export async function checkRemains(
 }
 
 function rolesOf(log: readonly LoggedEntry[]): string[] {
-  return log.flatMap((entry) => (entry.type === 'lease.issued' ? [entry.reference] : []));
+  return log.flatMap((entry) =>
+    entry.type === 'lease.issued' && entry.provider === 'postgres-role' ? [entry.reference] : [],
+  );
 }
 
 const WEB_TOKEN = /eyJ[\w-]{16,}\.eyJ[\w-]{16,}\./;

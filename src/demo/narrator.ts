@@ -53,10 +53,10 @@ export function narrator(audience: Audience): Narrator {
       }
       if (call.lease !== undefined) {
         const expires = new Date(call.lease.expires).toTimeString().slice(0, 8);
-        fact(
-          'lease',
-          `${call.lease.provider} ${c.cyan(call.lease.reference)} on ${call.lease.backend}, made for this session, until ${expires}`,
-        );
+        const { provider, reference } = call.lease;
+        // What is made without a secret has no name of its own.
+        const name = reference === provider ? provider : `${provider} ${c.cyan(reference)}`;
+        fact('lease', `${name} on ${call.lease.backend}, made for this session, until ${expires}`);
       }
       fact('agent saw', shortened(call.shown));
       const masked = Object.entries(call.outcome?.masked ?? {}).map(([path, count]) => `${path} (${String(count)})`);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { openBroker } from '../cli/compose.ts';
@@ -51,6 +52,8 @@ export interface Stage extends AsyncDisposable {
   readonly stopBroker: () => Promise<void>;
 }
 
+/** An optional package, as Postgres is: the broker starts without it. */
+const HANDBOOK_SERVER = '@modelcontextprotocol/server-filesystem/dist/index.js';
 const AGENT = 'support-agent';
 const APPROVER = 'finn@shop.example';
 /** Who the approver is in Slack. */
@@ -72,6 +75,7 @@ export async function setStage(): Promise<Stage> {
   const env = {
     ...{ SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl },
     ...{ OIDC_ISSUER: provider.issuer, CARRIER_URL: carrier.url, CARRIER_CLIENT_SECRET: exchange.clientSecret },
+    HANDBOOK_SERVER: fileURLToPath(import.meta.resolve(HANDBOOK_SERVER)),
   };
   const policiesDirectory = await layPolicies(dataDirectory);
   const address = `127.0.0.1:${await freePort()}`;

@@ -7,6 +7,7 @@ import { toolAnswers } from './model-items.ts';
 
 export const INSTRUCTIONS =
   'You work for the support team of a shop, with the tools you are given. Make one call at a time. ' +
+  'Before you refund anything, read refunds.md of the handbook. ' +
   'When a tool refuses, do not try another way: tell the customer what was refused and why.';
 
 export const TASK =
@@ -28,6 +29,7 @@ export const EXPECTED: readonly Expected[] = [
   { tool: 'find_customer', effect: 'allow', rule: 'support-may-look-up' },
   { tool: 'list_orders', effect: 'allow', rule: 'support-may-look-up' },
   { tool: 'track_order', effect: 'allow', rule: 'support-may-track' },
+  { tool: 'read_handbook', effect: 'allow', rule: 'support-may-read-the-handbook' },
   { tool: 'refund_order', effect: 'allow', rule: 'small-refunds' },
   { tool: 'send_receipt', effect: 'allow', rule: 'receipts-go-to-known-addresses' },
   { tool: 'refund_order', effect: 'require_approval', rule: 'large-refunds-need-finance' },
@@ -50,7 +52,9 @@ export function scriptedModel(): ScriptedModel {
       const largest = orders.at(-1);
       return largest === undefined ? giveUp(request) : [call('track_order', { order: largest['id'] })];
     }),
-    modelResponder(() => {
+    modelResponder(() => [call('read_handbook', { path: 'refunds.md' })]),
+    modelResponder((request) => {
+      if (!lastText(request).includes('refunded in full')) return giveUp(request);
       const smallest = orders[0];
       return [call('refund_order', { order_id: smallest?.['id'], amount: Number(smallest?.['amount']) })];
     }),

@@ -69,7 +69,8 @@ export async function compileBackend(
   const credential = compileCredential(declared, raw, kind, provider, providers, unresolved);
   const named = options.value === undefined ? [] : (kind.documents?.(options.value) ?? []);
   const { documents, states } = await readDocuments(named, sources.directory, report);
-  const known = options.value === undefined ? undefined : { name, options: options.value, documents };
+  const known =
+    options.value === undefined ? undefined : { name, options: options.value, directory: sources.directory, documents };
   if (known !== undefined && named.every(({ key, optional }) => optional === true || documents.has(key)))
     kind.checkBackend?.(known, report);
   const hash = definitionHash(declared.raw, ...[...documents].map(([key, { text }]) => ({ [key]: text })));

@@ -97,7 +97,7 @@ export function compileHttp(
   const documents = new Map<string, Document>(
     document === undefined ? [] : [['openapi', { file: '/policies/api.yaml', text: document }]],
   );
-  const declared = { name: 'api', options, documents };
+  const declared = { name: 'api', directory: '/', options, documents };
   kind.checkBackend?.(declared, report);
   const tools = kind.compile(
     {

@@ -101,7 +101,7 @@ export function declare(
   const names = [...sql.matchAll(/(?<![:\w]):([a-z_]\w*)/gi)].map(([, name = '']) => [name, {}] as const);
   return {
     name: 'tool',
-    backend: { name: 'shop', options: { url }, documents: new Map() },
+    backend: { name: 'shop', options: { url }, directory: '/', documents: new Map() },
     declaration: { sql },
     input: { properties: input ?? Object.fromEntries(names), optional: [] },
     annotations: { readOnly, destructive: false, idempotent: false },

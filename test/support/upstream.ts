@@ -87,6 +87,7 @@ export async function openUpstream(declared: Partial<McpBackend>, credential: Cr
         backend: {
           name: 'upstream',
           options: backend,
+          directory: process.cwd(),
           documents: new Map([['pins', { file: '/pins.json', text: pins }]]),
         },
         declaration: { upstream },

@@ -25,7 +25,7 @@ const SHELL_SETS = ['PWD', 'OLDPWD', 'SHLVL', '_'];
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
-  readonly directory: string | undefined;
+  readonly directory: string;
   /** All of it. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -40,7 +40,7 @@ export class WatchedChild {
   readonly #watch: Duplex;
 
   constructor(command: Command) {
-    const file = findExecutable(command.file);
+    const file = findExecutable(command);
     const unset = SHELL_SETS.filter((name) => !Object.hasOwn(command.env, name)).join(' ');
     const child = spawn('/bin/sh', ['-c', WATCHED, 'sh', file, ...command.args], {
       cwd: command.directory,
@@ -100,9 +100,9 @@ export class WatchedChild {
 }
 
 /** Looked up by the broker's own PATH: the child's environment need not have one. Throws for what cannot be run. */
-function findExecutable(file: string): string {
+function findExecutable({ file, directory }: Command): string {
   const candidates = file.includes('/')
-    ? [resolve(file)]
+    ? [resolve(directory, file)]
     : (process.env['PATH'] ?? '').split(delimiter).map((directory) => resolve(directory, file));
   const found = candidates.find(isExecutable);
   if (found === undefined) throw new Error(`there is no program "${file}"`);

@@ -8,6 +8,9 @@ import { isJsonObject, type Json } from '../../src/core/json.ts';
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800]|(?![\t\n\r])\p{Cc}/gu;
 const ANY_INVISIBLE = new RegExp(INVISIBLE.source, 'u');
 
+/** Most texts, found in a fraction of the time. */
+const PLAIN = /^[\t\n\r -~]*$/;
+
 const EMOJI = String.raw`\p{Extended_Pictographic}\p{Emoji_Modifier}\uFE0F\u20E3`;
 /** Scripts in which a joiner or non-joiner changes how a word is written. */
 const JOINING = ['Arabic', 'Syriac', 'Devanagari', 'Bengali', 'Gurmukhi', 'Gujarati', 'Oriya', 'Tamil', 'Telugu', 'Kannada', 'Malayalam', 'Sinhala', 'Mongolian']
@@ -25,6 +28,7 @@ const SEEN = new RegExp(
 
 /** The text without them; the same one where there are none. Half surrogate pairs become U+FFFD. */
 export function cleanText(text: string): string {
+  if (PLAIN.test(text)) return text;
   const whole = text.toWellFormed();
   if (!ANY_INVISIBLE.test(whole)) return whole;
   return whole.replaceAll(INVISIBLE, (character, at: number) => {

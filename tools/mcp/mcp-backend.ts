@@ -1,5 +1,7 @@
 // A backend of kind `mcp`, as policy files declare it.
+import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { DeclaredBackend } from '../tool-kind.ts';
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const envName = z.string().regex(ENV_NAME, 'expected the name of an environment variable');
@@ -29,7 +31,7 @@ export const mcpBackend = z.strictObject({
     .min(1)
     .optional()
     .describe('The program that is the server, and its arguments: it is run for each lease, and speaks MCP over stdio.'),
-  directory: z.string().min(1).optional().describe('Where the command is run; left out: where the broker runs.'),
+  directory: z.string().min(1).optional().describe('Where the command is run, from the policy directory; left out: there.'),
   env: z
     .record(envName, z.string())
     .default({})
@@ -45,6 +47,11 @@ export const mcpBackend = z.strictObject({
 }); // prettier-ignore
 
 export type McpBackend = z.output<typeof mcpBackend>;
+
+/** The same, with where its command is run in full. */
+export function placed({ options, directory }: DeclaredBackend<McpBackend>): McpBackend {
+  return { ...options, directory: resolve(directory, options.directory ?? '.') };
+}
 
 function isEndpoint(text: string): boolean {
   if (!URL.canParse(text)) return false;

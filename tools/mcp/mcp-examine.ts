@@ -1,6 +1,6 @@
 // `check --connect`: whether a backend of kind `mcp` answers, and still offers what was pinned.
 import type { ExaminedBackend } from '../tool-kind.ts';
-import type { McpBackend } from './mcp-backend.ts';
+import { placed, type McpBackend } from './mcp-backend.ts';
 import type { McpTool } from './mcp-kind.ts';
 import { offeredBy } from './offered.ts';
 import { readPins } from './pins.ts';
@@ -16,7 +16,7 @@ export async function examineMcp(
   if (credential?.kind !== 'none' || read === undefined || 'problem' in read) return;
   let live: readonly LiveDefinition[];
   try {
-    live = await offeredBy(backend.options, {}, signal);
+    live = await offeredBy(placed(backend), {}, signal);
   } catch (error) {
     const key = backend.options.url === undefined ? 'command' : 'url';
     const message = `the upstream of "${backend.name}" does not serve: ${(error as Error).message}`;

@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { didYouMean } from '../../src/core/nearest.ts';
 import type { BackendChange, CompiledTool, DeclaredBackend, DeclaredTool, ToolKind } from '../tool-kind.ts';
 import { DefinitionWatch } from './definition-watch.ts';
-import { mcpBackend, type McpBackend } from './mcp-backend.ts';
+import { mcpBackend, placed, type McpBackend } from './mcp-backend.ts';
 import { callUpstream } from './mcp-call.ts';
 import { examineMcp } from './mcp-examine.ts';
-import { readPins, type Pins } from './pins.ts';
+import { readPins } from './pins.ts';
 import { argumentSchema, usableSchema, valueCheck } from './pinned-schema.ts';
 import type { ToolDefinition } from './tool-definition.ts';
 import { Upstream } from './upstream.ts';
@@ -31,25 +31,27 @@ export function createMcpKind(): ToolKind<McpBackend, McpTool> {
   const listeners = new Set<(change: BackendChange) => void>();
 
   /** The same as long as the backend is declared as it is: what is pinned may change under a running child. */
-  function upstreamOf({ name, options }: DeclaredBackend<McpBackend>): Upstream {
-    const key = hashOf([name, options]);
-    let upstream = upstreams.get(key);
-    if (upstream === undefined) upstreams.set(key, (upstream = new Upstream(options)));
+  const upstreamOf = remembered((backend: DeclaredBackend<McpBackend>) => {
+    const declared = placed(backend);
+    const key = hashOf([backend.name, declared]);
+    const upstream = upstreams.get(key) ?? new Upstream(declared);
+    upstreams.set(key, upstream);
     return upstream;
-  }
+  });
 
   /** A new one with each file of pins: what was hidden is seen again once it has been pinned again. */
-  function watchOf(backend: DeclaredBackend<McpBackend>, pins: Pins): DefinitionWatch {
+  const watchOf = remembered((backend: DeclaredBackend<McpBackend>) => {
     const key = hashOf([backend.name, backend.documents.get('pins')?.text]);
-    let watch = watches.get(key);
-    if (watch === undefined) {
-      watch = new DefinitionWatch(pins, (tools) => {
-        for (const listener of listeners) listener({ backend: backend.name, tools });
-      });
-      watches.set(key, watch);
-    }
+    const known = watches.get(key);
+    if (known !== undefined) return known;
+    const read = pinsOf(backend);
+    if (read === undefined || 'problem' in read) throw new TypeError('a tool was compiled without pins');
+    const watch = new DefinitionWatch(read.pins, (tools) => {
+      for (const listener of listeners) listener({ backend: backend.name, tools });
+    });
+    watches.set(key, watch);
     return watch;
-  }
+  });
 
   return {
     kind: 'mcp',
@@ -128,7 +130,7 @@ export function createMcpKind(): ToolKind<McpBackend, McpTool> {
           );
           return [];
         }
-        return [compiled(name, pinned, input.schema, declared, read.pins)];
+        return [compiled(name, pinned, input.schema, declared)];
       });
     },
 
@@ -145,7 +147,6 @@ export function createMcpKind(): ToolKind<McpBackend, McpTool> {
     { name: upstreamName, title, description, outputSchema }: ToolDefinition,
     inputSchema: CompiledTool['inputSchema'],
     { backend, annotations, limits }: DeclaredTool<McpBackend, McpTool>,
-    pins: Pins,
   ): CompiledTool {
     const output = outputSchema && usableSchema(outputSchema);
     const promised = output && 'schema' in output ? output.schema : undefined;
@@ -159,21 +160,28 @@ export function createMcpKind(): ToolKind<McpBackend, McpTool> {
       ...(description === undefined ? {} : { description }),
       inputSchema,
       ...(promised === undefined ? {} : { outputSchema: promised }),
-      available: () => watchOf(backend, pins).change(upstreamName) === undefined,
-      call: (call) => callUpstream(upstreamTool, upstreamOf(backend), watchOf(backend, pins), call),
+      available: () => watchOf(backend).change(upstreamName) === undefined,
+      call: (call) => callUpstream(upstreamTool, upstreamOf(backend), watchOf(backend), call),
     };
   }
 }
 
-const read = new WeakMap<object, ReturnType<typeof readPins>>();
-
 /** Undefined where there is no file. */
-function pinsOf({ name, documents }: DeclaredBackend<McpBackend>): ReturnType<typeof readPins> | undefined {
+const pinsOf = remembered(({ name, documents }: DeclaredBackend<McpBackend>) => {
   const document = documents.get('pins');
-  if (document === undefined) return undefined;
-  let pins = read.get(document);
-  if (pins === undefined) read.set(document, (pins = readPins(document.text, name)));
-  return pins;
+  return document && readPins(document.text, name);
+});
+
+/** Asks once for each backend that was loaded, however many tools and calls it has. */
+function remembered<Value>(
+  make: (backend: DeclaredBackend<McpBackend>) => Value,
+): (backend: DeclaredBackend<McpBackend>) => Value {
+  const made = new WeakMap<DeclaredBackend<McpBackend>, { readonly value: Value }>();
+  return (backend) => {
+    let known = made.get(backend);
+    if (known === undefined) made.set(backend, (known = { value: make(backend) }));
+    return known.value;
+  };
 }
 
 function pinHint(backend: string): string {

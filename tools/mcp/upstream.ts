@@ -18,7 +18,7 @@ export function transportTo(backend: McpBackend, credential: Credential): Upstre
   const [file = '', ...args] = backend.command ?? [];
   const env: Record<string, string> = { ...backend.env };
   for (const [name, field] of Object.entries(backend.credentialEnv)) env[name] = revealed(credential, field);
-  return new WatchedStdioTransport({ file, args, directory: backend.directory, env });
+  return new WatchedStdioTransport({ file, args, directory: backend.directory ?? process.cwd(), env });
 }
 
 function credentialHeaders({ token: place }: McpBackend, credential: Credential): Record<string, string> {

@@ -226,7 +226,7 @@ describe('an upstream that lies', () => {
 
   test('by never answering at all is given up, and ended', async () => {
     const [file = '', ...args] = serverCommand('lying-upstream.ts', 'silent from the start');
-    const transport = new WatchedStdioTransport({ file, args, directory: undefined, env: {} });
+    const transport = new WatchedStdioTransport({ file, args, directory: process.cwd(), env: {} });
     await expect(UpstreamConnection.open(() => transport, AbortSignal.timeout(500))).rejects.toThrow();
     expect(transport.pid).toBeDefined();
     expect(isAlive(transport.pid ?? 0)).toBe(false);
