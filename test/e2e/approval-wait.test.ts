@@ -176,6 +176,18 @@ describe.runIf(slow)('a call that waits for a person, at full length', () => {
     });
     expect(await refunds(broker)).toBe(2);
   }, 120_000);
+
+  test('by the Agents SDK in its default settings, is told to call again when its rounds are over, and that call has the result', async () => {
+    const call = { order_id: 1005, amount: 60 };
+    const startedAt = performance.now();
+    const [pending] = await told(broker, [call], {});
+    expect(performance.now() - startedAt).toBeGreaterThan(8 * 60_000);
+    expect(pending).toMatch(/Make exactly the same call again/);
+    await office.approve((await office.pending()).id);
+    const [answer] = await told(broker, [call], {});
+    expect(JSON.parse(answer!)).toMatchObject({ rows: [{ id: 1005, refunded: true }] });
+    expect(await refunds(broker)).toBe(3);
+  }, 660_000);
 });
 
 async function connect(broker: TestBroker): Promise<Client & AsyncDisposable> {
