@@ -106,7 +106,10 @@ const seqs = fc.integer({ min: 1, max: SIZE });
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const few = { numRuns: process.env['SALLYPORT_SLOW_TESTS'] === '1' ? 1_000 : 20 };
 
-describe('log verify', () => {
+/** A thousand runs take longer than one test usually may. */
+const slow = process.env['SALLYPORT_SLOW_TESTS'] === '1' ? { timeout: 900_000 } : {};
+
+describe('log verify', slow, () => {
   test('finds nothing wrong with a log that was left alone', async () => {
     const found = await verify(file, [keptEarly, keptLast]);
     expect(found).toMatchObject({ entries: SIZE, covered: SIZE, findings: [], open: [] });

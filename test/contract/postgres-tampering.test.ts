@@ -113,7 +113,10 @@ async function flip(table: string, column: string, where: string, at: number): P
 const seqs = fc.integer({ min: 1, max: SIZE });
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-describe('log verify on Postgres', () => {
+/** A thousand runs take longer than one test usually may. */
+const slow = process.env['SALLYPORT_SLOW_TESTS'] === '1' ? { timeout: 900_000 } : {};
+
+describe('log verify on Postgres', slow, () => {
   test('suspects nothing where nothing was changed', async () => {
     expect(await afterwards(async () => undefined)).toEqual([]);
   });

@@ -74,7 +74,10 @@ function holdsABeginning({ entries, findings, payloads }: Verification): void {
   if (entries > 0) expect(findings.map(({ message }) => message)).toEqual(entries === SIZE ? [] : [missing]);
 }
 
-describe('a torn write', () => {
+/** Thousands of runs take longer than one test usually may. */
+const slow = process.env['SALLYPORT_SLOW_TESTS'] === '1' ? { timeout: 900_000 } : {};
+
+describe('a torn write', slow, () => {
   test('of nothing leaves every entry', async () => {
     expect(await afterPowerCut((journal) => journal)).toMatchObject({ entries: SIZE, findings: [] });
   });

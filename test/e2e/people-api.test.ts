@@ -254,6 +254,8 @@ describe('what was kept beside the log', () => {
     expect(await source.sealedPayload(requested!.seq)).toBeUndefined();
     const gone = { entries: [requested!.seq], reason: 'again' };
     expect(await erase('paula', gone)).toMatchObject({ status: 404, body: { code: 'nothing_to_erase' } });
+    const unruled = { retention: 'nobody-wrote-it', reason: 'again' };
+    expect(await erase('paula', unruled)).toMatchObject({ status: 404, body: { code: 'unknown_retention_rule' } });
     const [entry] = await source.entries({ type: 'payload.erased' }, 1, 'newest');
     expect(JSON.parse(entry!.text)).toMatchObject({ reason: asked.reason, person: { subject: 'paula@shop.example' } });
     expect((await ask(`/approvals/${id}`, 'finn')).body).toMatchObject({
