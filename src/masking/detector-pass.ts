@@ -144,7 +144,7 @@ export class DetectorPass {
     if (mayBeEncoded) left = this.#readAs(left, (written) => plainForm(percentDecoded(written)));
     if (text.includes('\\u')) left = this.#readAs(left, (written) => plainForm(unescaped(written)));
     if (isForeign(shape)) left = this.#readAs(left, plainForm);
-    return mayHoldBase64(shape) ? this.#base64(left) : left;
+    return mayHoldBase64(shape) || left !== text ? this.#base64(left) : left;
   }
 
   /** A result that takes longer holds up everybody else's. */
@@ -160,7 +160,7 @@ export class DetectorPass {
   #readAs(text: string, reading: (written: string) => string): string {
     const read = reading(text);
     if (read === text) return text;
-    const left = this.#detectAll(read, shapeOf(read));
+    const left = this.#base64(this.#detectAll(read, shapeOf(read)));
     return left === read ? text : left;
   }
 

@@ -103,6 +103,9 @@ describe('a detector', () => {
     expect(masked({ text: `"a": nul, "to ann\\u0040example.com"` }, mask('email'))).toEqual({
       text: '"a": nul, "to [email]"',
     });
+    const encoded = Buffer.from('to ann@example.com now!!').toString('base64');
+    const escaped = encoded.replace(/[a-z]/, (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`);
+    expect(masked({ text: `"a": nul, "${escaped}"` }, mask('email'))).toEqual({ text: '"a": nul, "[email]"' });
   });
 
   it('withholds a result that takes too long', () => {
