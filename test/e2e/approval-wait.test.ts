@@ -179,6 +179,7 @@ describe.runIf(slow)('a call that waits for a person, at full length', () => {
 
   test('by the Agents SDK in its default settings, is told to call again when its rounds are over, and that call has the result', async () => {
     const call = { order_id: 1005, amount: 60 };
+    const before = await refunds(broker);
     const startedAt = performance.now();
     const [pending] = await told(broker, [call], {});
     expect(performance.now() - startedAt).toBeGreaterThan(8 * 60_000);
@@ -186,7 +187,7 @@ describe.runIf(slow)('a call that waits for a person, at full length', () => {
     await office.approve((await office.pending()).id);
     const [answer] = await told(broker, [call], {});
     expect(JSON.parse(answer!)).toMatchObject({ rows: [{ id: 1005, refunded: true }] });
-    expect(await refunds(broker)).toBe(3);
+    expect(await refunds(broker)).toBe(before + 1);
   }, 660_000);
 });
 
