@@ -5,7 +5,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { IdentityProvider } from '../src/demo/identity-provider.ts';
 import type { Shop } from '../src/demo/shop-postgres.ts';
-import { freePort, untilAnswering } from './ports.ts';
+import { untilAnswering } from './until-answering.ts';
+import { freePort } from '../src/demo/free-port.ts';
 
 const main = resolve(import.meta.dirname, '../src/main.ts');
 

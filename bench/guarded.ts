@@ -7,7 +7,8 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { startIdentityProvider } from '../src/demo/identity-provider.ts';
 import type { Shop } from '../src/demo/shop-postgres.ts';
-import { freePort, untilAnswering } from './ports.ts';
+import { untilAnswering } from './until-answering.ts';
+import { freePort } from '../src/demo/free-port.ts';
 
 /** One principal may have 32 calls in flight, so that more connections need more principals. */
 const CALLERS = 4;

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort, untilAnswering } from './ports.ts';
+import { untilAnswering } from './until-answering.ts';
+import { freePort } from '../src/demo/free-port.ts';
 
 const PACKAGE = '@toolbox-sdk/server@1.12.0';
 

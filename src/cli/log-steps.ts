@@ -2,7 +2,8 @@
 import { colours as pc } from './colours.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { EntryFilter, WrittenEntry } from '../core/log-source.ts';
-import { doorsOf, gistOf, printable, word } from '../log/describe.ts';
+import { printable } from '../core/printable.ts';
+import { doorsOf, gistOf, word } from '../log/describe.ts';
 import { asTold, openPayload } from '../log/payload.ts';
 import type { ReportedStep } from '../log/session-html.ts';
 import type { LogPlace } from './log-place.ts';

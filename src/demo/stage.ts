@@ -1,9 +1,6 @@
 // Everything the demo's story needs, started afresh and gone with it: Postgres with the shop, the OpenID provider, the
 // broker with the example policies. Effectful.
-import { once } from 'node:events';
 import { cp, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -25,6 +22,7 @@ import { shopWitness } from './shop-witness-postgres.ts';
 import type { ShopWitness } from './shop-witness-postgres.ts';
 import { startSlackStandIn } from './slack-stand-in.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
+import { freePort } from './free-port.ts';
 
 export interface Stage extends AsyncDisposable {
   /** The broker's MCP address. */
@@ -152,14 +150,6 @@ async function serveBroker(overrides: ConfigOverrides, env: Record<string, strin
   const serving = starting.move();
   const stop = (): Promise<void> => serving.disposeAsync();
   return { url: listening.url, stop, [Symbol.asyncDispose]: stop };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((closed) => probe.close(closed));
-  return port;
 }
 
 function unknown(name: string): never {

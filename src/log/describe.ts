@@ -1,6 +1,7 @@
 // Entries in words, for people. Pure; what is returned may be printed as it is.
 import type { Json, JsonObject } from '../core/json.ts';
 import { isJsonObject } from '../core/json.ts';
+import { printable } from '../core/printable.ts';
 
 /** Who called: the subject, and the agent if it is another. */
 export function whoOf(body: JsonObject): string {
@@ -102,14 +103,6 @@ export function doorsOf(doors: Json | undefined): string {
 /** A text or number of an entry, fit to be printed. */
 export function word(value: Json | undefined): string {
   return typeof value === 'string' || typeof value === 'number' ? printable(String(value)) : '';
-}
-
-/** Entries carry what agents sent: nothing of it may steer the terminal or turn the reading direction. */
-export function printable(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
 }
 
 function maskedOf(masked: Json | undefined): string {

@@ -1,7 +1,8 @@
 // One session as a page for an auditor: complete in itself, without scripts, readable with no network. Pure.
 import type { Payloads } from '../core/entry.ts';
 import type { JsonObject } from '../core/json.ts';
-import { doorsOf, gistOf, printable, whoOf, word } from './describe.ts';
+import { printable } from '../core/printable.ts';
+import { doorsOf, gistOf, whoOf, word } from './describe.ts';
 import { asTold } from './payload.ts';
 
 export interface ReportedStep {

@@ -5,8 +5,9 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { freePort, startFixtureBroker } from '../support/fixture-broker.ts';
+import { startFixtureBroker } from '../support/fixture-broker.ts';
 import { startTokenProxy, type TokenProxy } from '../support/token-proxy.ts';
+import { freePort } from '../../src/demo/free-port.ts';
 
 const here = import.meta.dirname;
 const running = new AsyncDisposableStack();

@@ -9,9 +9,9 @@ import { openBroker } from '../../src/cli/compose.ts';
 import { listen } from '../../src/cli/listen.ts';
 import { loadConfig } from '../../src/config.ts';
 import { startIdentityProvider } from '../../src/demo/identity-provider.ts';
-import { freePort } from '../support/free-port.ts';
 import { silent } from '../support/http-edge.ts';
 import { serverCommand } from '../support/upstream.ts';
+import { freePort } from '../../src/demo/free-port.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const WORDS = 'Says back what it is told.';

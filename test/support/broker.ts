@@ -9,9 +9,9 @@ import { loadConfig, type ConfigOverrides } from '../../src/config.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import { startIdentityProvider, type IdentityProvider } from '../../src/demo/identity-provider.ts';
 import { prepareShop, type Shop } from '../../src/demo/shop-postgres.ts';
-import { freePort } from './free-port.ts';
 import type { Waits } from '../../src/mcp.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
+import { freePort } from '../../src/demo/free-port.ts';
 
 export interface TestBroker extends AsyncDisposable {
   /** Where agents find MCP. */

@@ -2,8 +2,6 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createBroker } from '../../src/broker.ts';
@@ -36,6 +34,7 @@ import { createTokenVault } from '../../src/store/token-records.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import { fixtureKind } from './fixture-kind.ts';
 import { silent } from './http-edge.ts';
+import { freePort } from '../../src/demo/free-port.ts';
 
 export interface FixtureBroker extends AsyncDisposable {
   readonly url: URL;
@@ -140,13 +139,4 @@ export async function startFixtureBroker(
 
   const open = opening.move();
   return { url: new URL(`${publicUrl}/mcp`), identityProvider, [Symbol.asyncDispose]: () => open.disposeAsync() };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,11 +1,10 @@
 // The HTTP app over a broker double, on a free port, with tokens that are plain words.
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Broker } from '../../src/core/broker.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import { Principal } from '../../src/core/principal.ts';
 import type { AuthResult } from '../../src/identity/authenticate.ts';
 import { createHttpApp, type HttpApp, type HttpOptions } from '../../src/http.ts';
+import { freePort } from '../../src/demo/free-port.ts';
 
 export const silent: Logger = {
   debug: () => undefined,
@@ -65,12 +64,4 @@ function whoIs(authorization: string | undefined): AuthResult {
   if (authorization === 'Bearer of-no-reach') return { failure: 'insufficient_scope' };
   if (authorization === 'Bearer nobody-knows') return { failure: 'keys_unavailable' };
   return { failure: 'bad_signature' };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

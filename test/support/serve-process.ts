@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { startIdentityProvider, type IdentityProvider } from '../../src/demo/identity-provider.ts';
 import { prepareShop } from '../../src/demo/shop-postgres.ts';
-import { freePort } from './free-port.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { BARE_ENVIRONMENT } from './bare-environment.ts';
+import { freePort } from '../../src/demo/free-port.ts';
 
 export interface ServeSite extends AsyncDisposable {
   readonly url: string;

@@ -10,8 +10,8 @@ import type { Report } from '../../../src/core/problem.ts';
 import type { Secret } from '../../../src/core/secret.ts';
 import { oauthClientCredentials } from '../../../src/credential/oauth-client-credentials.ts';
 import { oauthTokenExchange } from '../../../src/credential/oauth-token-exchange.ts';
-import { freePort } from '../../support/free-port.ts';
 import { JWT, OPAQUE, startOAuthIssuer, type OAuthIssuer } from '../../support/oauth-issuer.ts';
+import { freePort } from '../../../src/demo/free-port.ts';
 
 let issuer: OAuthIssuer;
 beforeAll(async () => {

@@ -5,10 +5,10 @@ import type { IssuedCredential, LeaseRequest } from '../../../src/core/credentia
 import type { Report } from '../../../src/core/problem.ts';
 import type { Secret } from '../../../src/core/secret.ts';
 import { vaultProvider, type VaultOptions } from '../../../src/credential/vault-credential.ts';
-import { freePort } from '../../support/free-port.ts';
 import { openLeaseBench } from '../../support/lease-bench.ts';
 import { openShop, type TestShop } from '../../support/postgres-shop.ts';
 import { startVaultServer, type TestVault } from '../../support/vault-server.ts';
+import { freePort } from '../../../src/demo/free-port.ts';
 
 let shop: TestShop;
 let vault: TestVault;

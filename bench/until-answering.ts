@@ -1,21 +1,8 @@
-// Ports and processes of servers under measurement.
+// Processes of servers under measurement.
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const START_TIMEOUT_MS = 30_000;
-
-/** A port that nothing listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Resolves once `url` answers, with `status` where it is given. Throws when the process ends first, or takes longer than half a minute. */
 export async function untilAnswering(url: URL, child: ChildProcess, status?: number): Promise<void> {
