@@ -55,11 +55,14 @@ export function createApprovals({ records, outbox, log, clock, ...options }: App
       try {
         await log.append(
           [requestedEntry(approval, ask, preview)],
-          [records.opened(approval, principal.key), ...outbox.told(approval, approval.requestedAt)],
+          [
+            ...records.opened(approval, principal.key, MAX_PENDING_APPROVALS_PER_PRINCIPAL),
+            ...outbox.told(approval, approval.requestedAt),
+          ],
         );
         return approval;
       } catch (error) {
-        // Another call has asked for the same in this moment: that approval it is.
+        // Another call has asked for the same in this moment: that approval it is. Or others of the principal's were first.
         if (!(error instanceof Conflict)) throw error;
       }
     }
@@ -162,8 +165,8 @@ export function createApprovals({ records, outbox, log, clock, ...options }: App
           await log.append(
             [reviewedEntry(approval, review, state), ...(given?.entries ?? [])],
             [
-              records.reviewed(id, review),
               moved,
+              records.reviewed(id, review, approval.reviews.length),
               ...(given?.statements ?? []),
               ...outbox.told({ ...approval, state, reviews }, now),
             ],

@@ -15,12 +15,15 @@ export interface ApprovalRecords {
   openOf(target: Target): Promise<readonly Approval[]>;
   countPending(principalKey: string): Promise<number>;
 
-  /** Conflict where another one of the same digest is open. */
-  opened(approval: Approval, principalKey: string): Statement;
+  /** Conflict where another one of the same digest is open, or the principal has more than `most` pending with this one. */
+  opened(approval: Approval, principalKey: string, most: number): readonly Statement[];
   /** Conflict where it is not in `from` any more. */
   moved(id: string, from: ApprovalState, to: ApprovalState, at: number): Statement;
-  /** Conflict where the person has reviewed it before. */
-  reviewed(id: string, review: Review): Statement;
+  /**
+   * Conflict where the person has reviewed it before, or there are more reviews than the `earlier` ones: what all of them come to
+   * was found without those. To be made after `moved`, which keeps other reviews of the approval waiting.
+   */
+  reviewed(id: string, review: Review, earlier: number): Statement;
   /** Makes this invocation the one that takes the permit. Conflict where the approval is not open. */
   awaited(id: string, invocation: string): Statement;
   /** `approved → used`. Conflict where it is not approved, or a newer call waits for it. */

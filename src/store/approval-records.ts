@@ -1,4 +1,5 @@
 // The `approvals` and `reviews` tables; see src/core/approval-records.ts.
+import { sql, type SqlBool } from 'kysely';
 import type { Approval, Review } from '../core/approval.ts';
 import { systemClock } from '../core/clock.ts';
 import type { ApprovalRecords } from '../core/approval-records.ts';
@@ -61,7 +62,7 @@ export function createApprovalRecords(store: Store): ApprovalRecords {
       return Number(row?.count ?? 0);
     },
 
-    opened: (approval, principalKey) =>
+    opened: (approval, principalKey, most) => [
       statement(
         queries
           .insertInto('approvals')
@@ -69,6 +70,14 @@ export function createApprovalRecords(store: Store): ApprovalRecords {
           .onConflict((conflict) => conflict.doNothing()),
         1,
       ),
+      // Counted once more, with this one: calls of the same moment have all counted before.
+      statement(
+        queries.updateTable('approvals').set({ decided_at: null }).where('id', '=', approval.id)
+          .where(sql<SqlBool>`(select count(*) from approvals as pending
+            where pending.principal_key = ${principalKey} and pending.state = 'pending') <= ${sql.lit(most)}`),
+        1,
+      ),
+    ],
 
     moved: (id, from, to, at) =>
       statement(
@@ -80,11 +89,12 @@ export function createApprovalRecords(store: Store): ApprovalRecords {
         1,
       ),
 
-    reviewed: (id, review) =>
+    reviewed: (id, review, earlier) =>
       statement(
         queries
           .insertInto('reviews')
-          .values(reviewRow(id, review))
+          .columns([...REVIEW_COLUMNS, 'at', 'grant_ms', 'grant_uses'])
+          .expression(reviewUnlessMore(reviewRow(id, review), earlier))
           .onConflict((conflict) => conflict.doNothing()),
         1,
       ),
@@ -161,6 +171,16 @@ function fromRow(row: ApprovalsTable, reviews: readonly ReviewsTable[]): Approva
 
 function grantOf({ grant_ms: forMs, grant_uses: uses }: ReviewsTable): Review['grant'] {
   return forMs === null || uses === null ? undefined : { forMs, uses };
+}
+
+const REVIEW_COLUMNS = ['approval', 'issuer', 'subject', 'person', 'verdict', 'reason'] as const;
+
+/** The row to insert, where there are no other reviews than those that were counted with it. */
+function reviewUnlessMore(row: ReviewsTable, earlier: number) {
+  const texts = sql.join(REVIEW_COLUMNS.map((column) => row[column]));
+  const numbers = sql`${sql.lit(row.at)}, ${sql.lit(row.grant_ms)}, ${sql.lit(row.grant_uses)}`;
+  const known = sql`(select count(*) from reviews where approval = ${row.approval}) = ${sql.lit(earlier)}`;
+  return sql`select ${texts}, ${numbers} where ${known}`;
 }
 
 function reviewRow(approval: string, { person, verdict, reason, at, grant }: Review): ReviewsTable {

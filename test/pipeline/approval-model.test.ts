@@ -151,6 +151,27 @@ describe.each([
   ['one SQLite file', oneFile, 25],
   ['one Postgres', onePostgres, 25],
 ] as const)('two brokers on %s', (_name, prepare, numRuns) => {
+  test('count the words of two people that are said in the same moment', async () => {
+    await using place = await prepare();
+    const start = (name: string): Promise<Pipeline> =>
+      startPipeline({
+        rules: [asks(2)],
+        shared: { broker: name, keys: place.keys, openStore: () => place.openStore() },
+      });
+    await using one = await start('one');
+    await using other = await start('other');
+    for (let round = 0; round < 10; round++) {
+      const caller = principal(`twice-${String(round)}`);
+      const patience = { ms: 1, comesBack: true };
+      await one.broker.invoke(one.call({ principal: caller, arguments: { n: 1 }, patience }));
+      const [approval] = await one.approvals.list({ state: 'pending', limit: 1 });
+      const say = (at: Pipeline, person: Person) =>
+        at.reviews.review(approval!.id, { person, verdict: 'approve', reason: undefined });
+      await Promise.all([say(one, people[0]!), say(other, people[1]!)]);
+      expect(await one.approvals.find(approval!.id)).toMatchObject({ state: 'approved' });
+    }
+  });
+
   test('use no approval twice and lose none, whatever happens', async () => {
     await using place = await prepare();
     const clock = new PushedClock();

@@ -204,6 +204,20 @@ describe('a call that needs approval', () => {
     gone.abort(new Error('the caller went away'));
     await Promise.all(waiting);
   });
+
+  test('never makes more than twenty wait, however many are made in the same moment', async () => {
+    await using pipeline = await start();
+    const gone = new AbortController();
+    const made = Array.from({ length: 30 }, (_, n) =>
+      pipeline.broker.invoke(pipeline.call({ arguments: { n }, signal: gone.signal })),
+    );
+    const refused = new Set<number>();
+    made.forEach((reply, n) => void reply.then(() => refused.add(n)));
+    await expect.poll(() => refused.size).toBe(10);
+    expect(await pipeline.approvals.list({ state: 'pending', limit: 99 })).toHaveLength(20);
+    gone.abort(new Error('the caller went away'));
+    await Promise.all(made);
+  });
 });
 
 describe('a call whose approver wants to know why it is made', () => {
@@ -270,6 +284,18 @@ describe('a review', () => {
     expect(reviews.filter((one) => 'approval' in one)).toHaveLength(1);
     expect(await replying).toMatchObject({ kind: 'result' });
     expect((await types(pipeline)).filter((type) => type === 'approval.used')).toHaveLength(1);
+    expect(pipeline.backendCalls).toHaveLength(1);
+  });
+
+  test('by each of the two people it takes, in the same moment, lets the call run', async () => {
+    await using pipeline = await start({
+      rules: [rule('require_approval', { approval: { ...requirement, quorum: 2 } })],
+    });
+    const replying = pipeline.broker.invoke(pipeline.call());
+    const { id } = await pending(pipeline);
+    await Promise.all([approve(pipeline, id), approve(pipeline, id, fred)]);
+    expect(await pipeline.approvals.find(id)).toMatchObject({ state: expect.stringMatching(/^(approved|used)$/) });
+    expect(await replying).toMatchObject({ kind: 'result' });
     expect(pipeline.backendCalls).toHaveLength(1);
   });
 
