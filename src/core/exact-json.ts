@@ -20,13 +20,20 @@ function isExact(value: number, source: string): boolean {
   return Number.isFinite(value) && canonical(String(value)) === canonical(source);
 }
 
+/** Whether a number, as JSON writes it, is the number that a double makes of it. */
+export function isExactNumber(source: string): boolean {
+  return isExact(Number(source), source);
+}
+
 /** Sign, digits without zeros at either end, and the power of ten of the last one. */
 function canonical(number: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(number) ?? [];
   const digits = (whole + fraction).replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
-  if (significant === '') return '0';
-  const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length);
-  return `${sign}${significant}e${String(power)}`;
+  // By hand: an expression for the zeros at the end looks at those in the middle once for each of them.
+  let end = digits.length;
+  while (digits.endsWith('0', end)) end--;
+  if (end === 0) return '0';
+  const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - end);
+  return `${sign}${digits.slice(0, end)}e${String(power)}`;
 }

@@ -224,10 +224,14 @@ function plainForm(text: string): string {
 /** `[email]`, `[email] 2`, …: two names that were found must not become one member. */
 function withDistinctNames(members: readonly [string, Json][]): JsonObject {
   const names = new Set<string>();
+  /** Where to count on: there may be as many as a result has members. */
+  const counts = new Map<string, number>();
   return Object.fromEntries(
     members.map(([name, value]) => {
       let distinct = name;
-      for (let count = 2; names.has(distinct); count++) distinct = `${name} ${count}`;
+      let count = counts.get(name) ?? 1;
+      while (names.has(distinct)) distinct = `${name} ${++count}`;
+      counts.set(name, count);
       names.add(distinct);
       return [distinct, value];
     }),

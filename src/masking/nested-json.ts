@@ -1,4 +1,5 @@
 // JSON that stands inside a string. Pure.
+import { isExactNumber } from '../core/exact-json.ts';
 import type { Json } from '../core/json.ts';
 import { MAX_JSON_DEPTH } from '../core/limits.ts';
 import { WithheldError } from '../core/errors.ts';
@@ -44,25 +45,11 @@ const BEGINS_AS_JSON =
 const STARTS_WITH_MEMBERS = /^\ufeff?\s*[{[][{[\s]*["'][^]*["']\s*:|^\ufeff?[\s[]*\{\s*[\w$]+\s*:/;
 /** Fifteen significant digits always fit; an exponent may go anywhere. */
 const MAY_HOLD_INEXACT_NUMBERS = /[\d.]{16}|\d[eE]/;
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+/** A string that is not closed ends with the text, so that none of it is looked at again. */
+const STRING_OR_NUMBER = /"[^"\\]*(?:\\[^]?[^"\\]*)*(?:"|$)|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 function quoteInexactNumbers(text: string): string {
-  return text.replace(STRING_OR_NUMBER, (token) => (token.startsWith('"') || isExact(token) ? token : `"${token}"`));
-}
-
-function isExact(token: string): boolean {
-  const number = Number(token);
-  return Number.isFinite(number) && digitsOf(token) === digitsOf(String(number));
-}
-
-/** A number's significant digits and the power of ten behind them: `-12` and exponent 3 for `-1.2e4`. */
-function digitsOf(number: string): string {
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
-    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
-  const digits = (whole + fraction).replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
-  if (significant === '') return '0';
-  return `${sign}${significant}e${String(Number(exponent) - fraction.length + digits.length - significant.length)}`;
+  return text.replace(STRING_OR_NUMBER, (token) => (token.startsWith('"') || isExactNumber(token) ? token : `"${token}"`));
 }
 
 function isJson(text: string): boolean {
