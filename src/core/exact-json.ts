@@ -34,6 +34,7 @@ function canonical(number: string): string {
   let end = digits.length;
   while (digits.endsWith('0', end)) end--;
   if (end === 0) return '0';
-  const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - end);
+  // Rounded only where it is so large that the double is 0 or infinite, which this number then is not.
+  const power = Number(exponent) - fraction.length + digits.length - end;
   return `${sign}${digits.slice(0, end)}e${String(power)}`;
 }
