@@ -15,8 +15,8 @@ const OWN_HEADERS = new Set([
 
 export const headerName = z
   .string()
-  .regex(HEADER_NAME, 'expected the name of a header')
-  .refine((name) => !OWN_HEADERS.has(name.toLowerCase()), 'the broker itself says what stands in this header');
+  .refine(isHeaderName, 'expected the name of a header')
+  .refine((name) => !isOwnHeader(name), 'the broker itself says what stands in this header');
 export const headerValue = z.string().regex(HEADER_VALUE, 'expected one line of text that a header can carry');
 
 const range = z.string().transform((text, context): AddressRange => {
@@ -70,6 +70,14 @@ export function checkHttpBackend({ options, documents }: DeclaredBackend<HttpBac
     if (!taken) continue;
     report.error({ path: ['headers', name], atKey: true }, 'the broker itself puts something into this header');
   }
+}
+
+export function isHeaderName(name: string): boolean {
+  return HEADER_NAME.test(name);
+}
+
+export function isOwnHeader(name: string): boolean {
+  return OWN_HEADERS.has(name.toLowerCase());
 }
 
 function isHttpUrl(text: string): boolean {

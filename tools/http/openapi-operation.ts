@@ -1,7 +1,7 @@
 // One operation of an OpenAPI description as a tool: its arguments, and the request that is made of them. Pure.
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../src/core/json.ts';
-import type { HttpBackend } from './http-backend.ts';
+import { isHeaderName, isOwnHeader, type HttpBackend } from './http-backend.ts';
 import { entriesOf, LeftOut, type OpenApi, type Operation } from './openapi-document.ts';
 import { SchemaReader } from './openapi-schema.ts';
 import { isSafe, type RequestPlan } from './request.ts';
@@ -22,8 +22,6 @@ export interface ImportedOperation {
 const BODY = 'body';
 const JSON_TYPE = /^application\/([\w.-]+\+)?json(;|$)/;
 const MAX_DESCRIPTION_CHARACTERS = 4_000;
-/** OpenAPI says that these are no parameters, whatever a description says. */
-const IGNORED_HEADERS = new Set(['accept', 'content-type', 'authorization']);
 
 interface Parameter {
   readonly name: string;
@@ -110,6 +108,7 @@ function parameterOf(written: JsonObject, schemas: SchemaReader, backend: HttpBa
     return which;
   };
   if (!['path', 'query', 'header'].includes(where)) return without('cannot be sent');
+  if (where === 'header' && !isHeaderName(name)) return without('is no name of a header');
   if (written['schema'] === undefined) return without('has no schema');
   const usual = where === 'query' ? 'form' : 'simple';
   const separated = where === 'query' && explode === false ? SEPARATORS[text(style) ?? usual] : undefined;
@@ -134,10 +133,11 @@ function parameterOf(written: JsonObject, schemas: SchemaReader, backend: HttpBa
 
 const SEPARATORS: Readonly<Record<string, string>> = { form: ',', spaceDelimited: '%20', pipeDelimited: '%7C' };
 
+/** OpenAPI says that `accept`, `content-type` and `authorization` are no parameters, whatever a description says. */
 function isSpokenFor(name: string, { headers, token, idempotencyHeader }: HttpBackend): boolean {
   const lower = name.toLowerCase();
-  const own = [...Object.keys(headers), token?.header ?? 'authorization', idempotencyHeader];
-  return IGNORED_HEADERS.has(lower) || own.some((one) => one.toLowerCase() === lower);
+  const own = [...Object.keys(headers), 'authorization', token?.header ?? '', idempotencyHeader];
+  return isOwnHeader(name) || own.some((one) => one.toLowerCase() === lower);
 }
 
 interface Body {

@@ -194,6 +194,28 @@ describe('an imported operation', () => {
     expect(patch?.headers['content-type']).toBe('application/merge-patch+json');
   });
 
+  it('takes no header that the broker or the connection speaks for, and none that has no name', () => {
+    const names = [
+      'Host',
+      'content-length',
+      'Transfer-Encoding',
+      'Connection',
+      'Accept-Encoding',
+      'Cookie jar',
+      'X-Plain',
+    ];
+    const parameters = names.map((name) => ({ name, in: 'header', schema: { type: 'string' } }));
+    const get = { operationId: 'go', parameters };
+    const { tools, problems } = load(
+      '{ operation: go }',
+      JSON.stringify({ openapi: '3.1.0', paths: { '/go': { get } } }),
+    );
+    expect(Object.keys(tools[0]?.inputSchema['properties'] ?? {})).toEqual(['X_Plain']);
+    expect(problems).toEqual([
+      'warning: operation: go is imported without: the header parameter "Cookie jar" is no name of a header',
+    ]);
+  });
+
   it('may be narrowed by the declaration, argument by argument', () => {
     const tool = one(
       '{ operation: getOrder, input: { tag: { type: string, enum: [a] }, order_id: { type: string, accepts: [order] } } }',
