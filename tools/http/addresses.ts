@@ -33,8 +33,18 @@ export function readRange(text: string): AddressRange | undefined {
 export function isReachable(address: string, declared: readonly AddressRange[]): boolean {
   if (isIP(address) === 0) return false;
   const parsed = ipaddr.process(address);
-  if (parsed.range() === 'unicast') return true;
+  if (parsed.range() === 'unicast' && !isSpecial(parsed)) return true;
   return declared.some(([range, bits]) => range.kind() === parsed.kind() && parsed.match(range, bits));
+}
+
+/** All of IPv6 that is given out (RFC 4291): outside of it stand old ways to write an IPv4 address. */
+const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3');
+/** Azure answers its machines there, with their certificates and settings among the rest. */
+const AZURE_METADATA = '168.63.129.16';
+
+/** Addresses that are no public ones, although no registry of special ones lists them. */
+function isSpecial(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  return address.kind() === 'ipv6' ? !address.match(GLOBAL_IPV6) : address.toString() === AZURE_METADATA;
 }
 
 /** Thrown before anything is sent. Its message is for the operator. */

@@ -234,7 +234,10 @@ describe('an address', () => {
     'fc00::1',
     'fd00:ec2::254',
     '64:ff9b::7f00:1',
+    '64:ff9b:1::7f00:1',
+    '::7f00:1',
     '2002:7f00:1::',
+    '168.63.129.16',
     '::ffff:169.254.169.254',
   ])('that a name resolves to, and that is not public, is refused: %s', async (address) => {
     const call = lease.call(named(new NameServer(address), '[203.0.113.7]'));
