@@ -49,7 +49,9 @@ const MAY_HOLD_INEXACT_NUMBERS = /[\d.]{16}|\d[eE]/;
 const STRING_OR_NUMBER = /"[^"\\]*(?:\\[^]?[^"\\]*)*(?:"|$)|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 function quoteInexactNumbers(text: string): string {
-  return text.replace(STRING_OR_NUMBER, (token) => (token.startsWith('"') || isExactNumber(token) ? token : `"${token}"`));
+  return text.replace(STRING_OR_NUMBER, (token) =>
+    token.startsWith('"') || isExactNumber(token) ? token : `"${token}"`,
+  );
 }
 
 function isJson(text: string): boolean {

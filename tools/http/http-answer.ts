@@ -26,11 +26,13 @@ export async function readAnswer(answer: Dispatcher.ResponseData, maxBytes: numb
     throw new UnreadableAnswer('Its answer is neither JSON nor text, so it cannot be shown.', `the answer is ${type}`);
   }
   const text = decode(bytes, charset);
-  if (!isJson) return { body: text };
+  // Many answer with JSON and call it text: the paths of masks begin at its root all the same.
+  if (!isJson && !/^\s*[[{]/.test(text)) return { body: text };
   try {
     const value = parseExactJson(text);
     return isJsonObject(value) ? value : { body: value };
   } catch {
+    if (!isJson) return { body: text };
     throw new UnreadableAnswer('Its answer could not be read.', 'the answer says that it is JSON, and is not');
   }
 }

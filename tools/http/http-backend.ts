@@ -15,7 +15,7 @@ const OWN_HEADERS = new Set([
 
 export const headerName = z
   .string()
-  .refine(isHeaderName, 'expected the name of a header')
+  .regex(HEADER_NAME, 'expected the name of a header')
   .refine((name) => !isOwnHeader(name), 'the broker itself says what stands in this header');
 export const headerValue = z.string().regex(HEADER_VALUE, 'expected one line of text that a header can carry');
 

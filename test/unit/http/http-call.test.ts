@@ -146,8 +146,16 @@ describe('an answer', () => {
     expect(await answerTo('application/vnd.api+json; charset=utf-8', '[1,2]')).toEqual({ body: [1, 2] });
     expect(await answerTo('application/json', '"text"')).toEqual({ body: 'text' });
     expect(await answerTo('text/plain', 'é')).toEqual({ body: 'é' });
+    expect(await answerTo('text/plain', '[note] é')).toEqual({ body: '[note] é' });
     expect(await answerTo('text/plain; charset=iso-8859-1', Buffer.from([0xe9]))).toEqual({ body: 'é' });
     expect(await answerTo(undefined, '', 204)).toEqual({ body: null });
+  });
+
+  it('is what it holds, not what it says it is: masks find JSON that is called text', async () => {
+    expect(await answerTo('text/plain', ' {"email":"ann@example.com"}')).toEqual({ email: 'ann@example.com' });
+    expect(await answerTo('text/json', '[{"email":"ann@example.com"}]')).toEqual({
+      body: [{ email: 'ann@example.com' }],
+    });
   });
 
   it('keeps numbers that a double would change, as strings', async () => {
