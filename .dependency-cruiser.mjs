@@ -8,9 +8,9 @@ const STAGE = '^src/(approval|console|credential|identity|log|masking|policy|sto
 
 /** What files beside the broker may take from stages: functions and values, never something that holds a connection or a file. */
 const PURE = [
-  '^src/policy/(decide|justification)[.]ts$',
+  '^src/policy/(decide|justification|refusals)[.]ts$',
   '^src/masking/recorded[.]ts$',
-  '^src/approval/(approval-words|review-words|grant-limits)[.]ts$',
+  '^src/approval/(approval-words|review-words|grant-limits|wait-state)[.]ts$',
   '^src/console/(pages|approval-pages|switch-pages|style)[.]ts$',
   '^src/identity/(challenge|protected-resource)[.]ts$',
   // What reading sallyport.yaml shares with reading policy files.

@@ -1,13 +1,19 @@
-// Door 4, for a call that a rule sends to a person: how long to wait, and what the end of the wait means to the caller.
+// Door 4, for a call that a rule sends to a person: what is asked, how long to wait, and what the end of the wait means to
+// the caller.
+import type { KeyObject } from 'node:crypto';
 import { pendingRefusal } from './approval/approval-words.ts';
+import { grantLimits } from './approval/grant-limits.ts';
+import { nextState } from './approval/wait-state.ts';
+import type { RecordPorts } from './call-record.ts';
 import type { Approvals, Ask, Obtained } from './core/approvals.ts';
 import type { Call } from './core/broker.ts';
 import { CancelledByCaller } from './core/cancelled.ts';
-import type { Clock } from './core/clock.ts';
+import { grantScope } from './core/digest.ts';
 import { refuse, StoreError, type Refusal } from './core/errors.ts';
-import type { KeyObject } from 'node:crypto';
+import type { Rule } from './core/policy.ts';
 import { StoppedByOperator, switchedOff } from './core/switches.ts';
-import { nextState } from './wait-state.ts';
+import { previewCall } from './preview-call.ts';
+import type { BackendPorts } from './run-on-backend.ts';
 
 export type Answered =
   | Extract<Obtained, { kind: 'approved' }>
@@ -15,13 +21,24 @@ export type Answered =
   /** The caller comes back, with this. */
   | { readonly kind: 'wait'; readonly state: string };
 
+interface ApprovePorts extends BackendPorts, RecordPorts {
+  readonly approvals: Approvals;
+  readonly digestKey: KeyObject;
+}
+
+interface Asked extends Pick<Ask, 'invocation' | 'tool' | 'decision' | 'digest' | 'justification'> {
+  /** The rules of the decision. */
+  readonly deciding: readonly Rule[];
+}
+
 /** @param signal aborted when the caller cancels or goes away, and when the broker shuts down. Rejects with StoreError. */
 export async function approveCall(
-  ports: { readonly approvals: Approvals; readonly clock: Clock; readonly digestKey: KeyObject },
-  ask: Ask,
+  ports: ApprovePorts,
+  asked: Asked,
   call: Call,
   signal: AbortSignal,
 ): Promise<Answered> {
+  const ask = askOf(ports, asked, call);
   if (ask.justification === undefined && ask.requirements.some((one) => one.justificationRequired)) {
     return { kind: 'refused', refusal: refuse('justification_missing') };
   }
@@ -54,4 +71,15 @@ export async function approveCall(
     return { kind: 'wait', state: next };
   }
   return obtained;
+}
+
+function askOf(ports: ApprovePorts, { deciding, ...asked }: Asked, { inbound }: Call): Ask {
+  const { invocation, tool, digest } = asked;
+  const requirements = deciding.flatMap((rule) => rule.approval ?? []);
+  const limits = grantLimits(requirements);
+  const scope = limits && grantScope(ports.digestKey, invocation, tool, deciding, limits.same);
+  const ask = { ...asked, requirements, grantScope: scope };
+  const { preview } = tool;
+  if (preview === undefined) return ask;
+  return { ...ask, preview: (permit, look) => previewCall(ports, preview, permit, digest, inbound, look) };
 }

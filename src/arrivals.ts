@@ -17,6 +17,7 @@ import { uuidv7 } from './core/uuid.ts';
 export interface ArrivalPorts extends Omit<RecordPorts, 'closing'> {
   readonly clock: Clock;
   readonly sessions: Sessions;
+  /** The policy set in force now; one call sees one set throughout. */
   policies(): PolicySet;
 }
 

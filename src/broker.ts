@@ -1,33 +1,26 @@
 // THE pipeline. `invoke` is read from top to bottom: each step needs what only the step before can make.
 import type { KeyObject } from 'node:crypto';
-import { grantLimits } from './approval/grant-limits.ts';
 import { approveCall, type Answered } from './approve-call.ts';
-import { Arrivals } from './arrivals.ts';
-import { CallRecord, type RecordPorts } from './call-record.ts';
-import type { Approvals, Ask } from './core/approvals.ts';
+import { Arrivals, type ArrivalPorts } from './arrivals.ts';
+import { CallRecord } from './call-record.ts';
+import type { Approvals } from './core/approvals.ts';
 import type { Broker, Call, Reply } from './core/broker.ts';
 import type { Stopwatch } from './core/clock.ts';
 import { bounded, firstOf } from './core/deadline.ts';
-import { callDigest, grantScope } from './core/digest.ts';
+import { callDigest } from './core/digest.ts';
 import { refuse, type Refusal } from './core/errors.ts';
 import type { Intent } from './core/evidence.ts';
-import type { Decision, Invocation } from './core/invocation.ts';
-import type { PolicySet } from './core/policy.ts';
-import type { Sessions } from './core/session.ts';
+import type { Invocation } from './core/invocation.ts';
 import type { Passage, Switches } from './core/switches.ts';
 import { Conflict, type Change } from './core/store.ts';
-import type { Tool } from './core/tool.ts';
 import { decide, permitFor, visibleTool, visibleTools } from './policy/decide.ts';
 import { joinIdentical } from './join-identical.ts';
 import { splitJustification } from './policy/justification.ts';
-import { previewCall } from './preview-call.ts';
+import { denied, unfit } from './policy/refusals.ts';
 import { runOnBackend, type BackendPorts } from './run-on-backend.ts';
 
-export interface Ports extends BackendPorts, Omit<RecordPorts, 'closing'> {
+export interface Ports extends ArrivalPorts, BackendPorts {
   readonly approvals: Approvals;
-  /** The policy set in force now; one call sees one set throughout. */
-  policies(): PolicySet;
-  readonly sessions: Sessions;
   readonly switches: Switches;
   /** Key of the digests; see src/core/digest.ts. */
   readonly digestKey: KeyObject;
@@ -65,14 +58,14 @@ export function createBroker(ports: Ports): RunningBroker {
     if (tool === undefined) return record.refused(refuse('unknown_tool'));
     if (tool.available?.() === false) return record.refused(refuse('tool_changed'));
     const misfits = tool.validate(call.arguments);
-    if (misfits.length > 0) return record.refused(refuse('invalid_arguments', { words: misfitWords(misfits) }));
+    if (misfits.length > 0) return record.refused(unfit(misfits));
     watch.lap('parse');
 
     // 3. Decide.
     const request = { principal, tool, arguments: args, session: invocation.session };
     const decision = decide(policies, { ...request, now: clock.now() });
     watch.lap('decide');
-    if (decision.effect === 'deny') return record.refused(denial(decision), decision);
+    if (decision.effect === 'deny') return record.refused(denied(decision), decision);
     const deciding = policies.rules.filter((rule) => decision.rules.includes(rule.id));
     const digest = callDigest(ports.digestKey, invocation, tool, deciding);
 
@@ -80,20 +73,12 @@ export function createBroker(ports: Ports): RunningBroker {
     let permit = permitFor(invocation, decision);
     let use: Change = {};
     if (permit === undefined) {
-      const joined = tool.annotations.readOnly
-        ? undefined
-        : await joinIdentical(ports.repeated, tool, decision, digest, record, present);
+      const joined = await joinIdentical(ports.repeated, tool, decision, digest, record, present);
       if (joined !== undefined) return joined;
-      const requirements = deciding.flatMap((rule) => rule.approval ?? []);
-      const limits = grantLimits(requirements);
-      const scope = limits && grantScope(ports.digestKey, invocation, tool, deciding, limits.same);
-      const ask: Ask = {
-        ...{ invocation, tool, decision, digest, requirements, justification, grantScope: scope },
-        ...(tool.preview && { preview: previewWith(tool.preview, digest, call.inbound) }),
-      };
+      const asked = { invocation, tool, decision, deciding, digest, justification };
       let answered: Answered;
       try {
-        answered = await approveCall(ports, ask, call, present);
+        answered = await approveCall(recording, asked, call, present);
       } catch (error) {
         return record.failed(error);
       }
@@ -108,7 +93,7 @@ export function createBroker(ports: Ports): RunningBroker {
       if (principal.expiresAt <= clock.now()) return record.refused(refuse('token_expired'), decision);
       if (ports.policies() !== policies) return passTheDoors(call, invocation, passage, present, watch);
       const again = decide(policies, { ...request, now: clock.now() });
-      if (again.effect === 'deny') return record.refused(denial(again), again);
+      if (again.effect === 'deny') return record.refused(denied(again), again);
       // By now a rule asks that did not then: whom it names has not said yes.
       const asksMore = again.effect === 'require_approval' && again.rules.some((id) => !decision.rules.includes(id));
       if (asksMore) return passTheDoors(call, invocation, passage, present, watch);
@@ -138,11 +123,6 @@ export function createBroker(ports: Ports): RunningBroker {
     return record.outcome(tool, ending);
   }
 
-  /** @param preview of the tool whose call has this digest */
-  function previewWith(preview: Tool, digest: string, inbound: Call['inbound']): NonNullable<Ask['preview']> {
-    return (permit, signal) => previewCall(recording, preview, permit, digest, inbound, signal);
-  }
-
   return {
     async list(principal) {
       const disabled = await bounded(ports.switches.disabledBackends(principal));
@@ -160,14 +140,6 @@ export function createBroker(ports: Ports): RunningBroker {
 
     drain: (graceMs) => arrivals.drain(graceMs),
   };
-}
-
-function misfitWords(misfits: readonly string[]): string {
-  return `The arguments do not fit the tool: ${misfits.join('; ')}. Correct them and call again.`;
-}
-
-function denial(decision: Decision): Refusal {
-  return refuse('denied', decision.message === undefined ? {} : { words: decision.message });
 }
 
 /** Why the call may not go on; an error where nobody knows whether it may. */

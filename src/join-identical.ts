@@ -8,7 +8,10 @@ import type { RepeatedCalls } from './core/repeated-calls.ts';
 import type { Tool } from './core/tool.ts';
 import { whyStopped } from './run-on-backend.ts';
 
-/** Undefined where there is no such call. Waits for it as long as the tool may take, or until `present` is aborted. */
+/**
+ * Undefined where there is no such call, and for what is only read: that may be made again. Waits for it as long as the tool
+ * may take, or until `present` is aborted.
+ */
 export async function joinIdentical(
   repeated: RepeatedCalls,
   tool: Tool,
@@ -17,6 +20,7 @@ export async function joinIdentical(
   record: CallRecord,
   present: AbortSignal,
 ): Promise<Reply | undefined> {
+  if (tool.annotations.readOnly) return undefined;
   using limited = firstOf([present], tool.timeoutMs);
   const followed = await repeated.follow(digest, limited.signal).catch((reason: unknown) => reason as Error);
   if (followed instanceof StoreError) return record.unlogged(followed);

@@ -3,6 +3,7 @@ import { refuse } from '../core/errors.ts';
 import type { DecisionReason, Effect } from '../core/invocation.ts';
 import type { DecisionRequest, PolicySet, Rule } from '../core/policy.ts';
 import { assess, decide, visibleTool } from './decide.ts';
+import { denied, unfit } from './refusals.ts';
 
 /** `ask`: a person decides. `unreached`: an earlier door is shut. */
 export type DoorState = 'open' | 'ask' | 'shut' | 'unreached';
@@ -53,16 +54,16 @@ export function explainCall(policies: PolicySet, request: DecisionRequest): Expl
       { door: 'parse', state: 'shut', facts: misfits } as const,
       ...unreached('decide', 'approve', 'credential', 'backend', 'mask'),
     ];
-    return { effect: 'deny', rules: [], words: refuse('invalid_arguments').words, doors, ...common };
+    return { effect: 'deny', rules: [], words: unfit(misfits).words, doors, ...common };
   }
   const parse: ExplainedDoor = { door: 'parse', state: 'open', facts: ['the arguments fit the tool'] };
 
-  const { effect, reason, rules, message } = decide(policies, request);
+  const decision = decide(policies, request);
+  const { effect, reason, rules } = decision;
   const state = ({ allow: 'open', require_approval: 'ask', deny: 'shut' } as const)[effect];
   const decided: ExplainedDoor = { door: 'decide', state, facts: ruleFacts(policies, request, rules) };
   const doors = [identify, parse, decided, ...later(request, effect, masks)];
-  const words = effect === 'deny' ? (message ?? refuse('denied').words) : undefined;
-  return { effect, reason, rules, ...(words === undefined ? {} : { words }), doors, ...common };
+  return { effect, reason, rules, ...(effect === 'deny' && { words: denied(decision).words }), doors, ...common };
 }
 
 function later({ tool }: DecisionRequest, effect: Effect, masks: Explanation['masks']): ExplainedDoor[] {
