@@ -3,8 +3,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { APPROVAL_STATES } from '../core/approval.ts';
 import type { GivenAccess } from '../core/grants.ts';
 import { duration } from '../policy/quantities.ts';
-import { wholeNumber } from './log-list.ts';
 import { approvalLine, approvalStory, type ListedApproval, type ShownApproval } from './approval-text.ts';
+import { wholeNumber } from './option-values.ts';
 import { printAnswer } from './people-answer.ts';
 import { callApi } from './people-api.ts';
 import { withBroker, type PeopleOptions } from './people-broker.ts';
@@ -27,12 +27,12 @@ export function approvalsCommand(): Command {
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(approveCommand())
-    .addCommand(verdictCommand('deny', 'stops the call; the agent is told your reason'));
+    .addCommand(verdictCommand('deny', 'stop the call; the agent is told your reason'));
 }
 
 function listCommand(): Command {
   return withBroker(new Command('list'))
-    .description('the approvals you may open, newest first')
+    .description('list the approvals you may open, newest first')
     .addOption(new Option('--state <state>', 'only these').choices(APPROVAL_STATES))
     .option('--limit <number>', 'how many at most', wholeNumber, 50)
     .option('--json', 'as JSON')
@@ -51,7 +51,7 @@ function listCommand(): Command {
 
 function showCommand(): Command {
   return withBroker(new Command('show'))
-    .description('one approval: what will run, for whom, and what was said')
+    .description('show one approval: what will run, for whom, and what was said')
     .argument('<id>', 'of the approval')
     .option('--json', 'as JSON')
     .action(async (id: string, options: Options) => {
@@ -60,8 +60,8 @@ function showCommand(): Command {
 }
 
 function approveCommand(): Command {
-  return verdictCommand('approve', 'lets the call run, once')
-    .option('--for <duration>', 'gives access for a while instead, such as 30m, where the rule allows it', timeSpan)
+  return verdictCommand('approve', 'let the call run, once')
+    .option('--for <duration>', 'give access for a while instead, such as 30m, where the rule allows it', timeSpan)
     .option('--uses <number>', 'for so many calls, this one included; goes with --for', wholeNumber);
 }
 

@@ -14,15 +14,16 @@ interface Options extends PeopleOptions {
 
 export function backendsCommand(): Command {
   return new Command('backends')
+    .summary('see the systems behind the tools, and switch one off')
     .description('Shows the systems behind the tools, and switches one off. Sign in first: sallyport login.')
     .addCommand(listCommand())
-    .addCommand(changeCommand('disable', 'stops every call on it, within a second, and lets none begin', 'disablement'))
-    .addCommand(changeCommand('enable', 'lets calls reach it again', 'enablement'));
+    .addCommand(changeCommand('disable', 'stop every call on it, within a second, and let none begin', 'disablement'))
+    .addCommand(changeCommand('enable', 'let calls reach it again', 'enablement'));
 }
 
 function listCommand(): Command {
   return withBroker(new Command('list'))
-    .description('the backends that tools are declared on, and those that are disabled')
+    .description('list the backends that tools are declared on, and those that are disabled')
     .option('--json', 'as JSON')
     .action(async (options: Options) => {
       printAnswer(options, await callApi(options, '/backends'), (value) => {

@@ -5,7 +5,7 @@ import { printable } from '../core/printable.ts';
 import type { grantSchema } from '../http-api-schema.ts';
 import { callerOf, timeLeft } from './approval-text.ts';
 import { colours as pc } from './colours.ts';
-import { wholeNumber } from './log-list.ts';
+import { wholeNumber } from './option-values.ts';
 import { printAnswer } from './people-answer.ts';
 import { callApi } from './people-api.ts';
 import { withBroker, type PeopleOptions } from './people-broker.ts';
@@ -20,14 +20,15 @@ type ListedGrant = z.output<typeof grantSchema>;
 
 export function grantsCommand(): Command {
   return new Command('grants')
-    .description('Access that was given for a while: lists it, and takes it back. Sign in first: sallyport login.')
+    .summary('see and take back access that was given for a while')
+    .description('Shows access that was given for a while, and takes it back. Sign in first: sallyport login.')
     .addCommand(listCommand())
     .addCommand(revokeCommand());
 }
 
 function listCommand(): Command {
   return withBroker(new Command('list'))
-    .description('the grants of approvals that you may open, newest first')
+    .description('list the grants of approvals that you may open, newest first')
     .option('--all', 'those that have ended, too')
     .option('--limit <number>', 'how many at most', wholeNumber, 50)
     .option('--json', 'as JSON')
@@ -43,7 +44,7 @@ function listCommand(): Command {
 
 function revokeCommand(): Command {
   return withBroker(new Command('revoke'))
-    .description('takes a grant back: no call starts under it any more, and those that run are stopped')
+    .description('take a grant back: no call starts under it any more, and those that run are stopped')
     .argument('<id>', 'of the grant')
     .option('--json', 'as JSON')
     .action(async (id: string, options: Options) => {

@@ -22,7 +22,7 @@ export function keysCommand(): Command {
 
 function listCommand(): Command {
   return withPlace(new Command('list'))
-    .description('the keys of each purpose, by id, and which of them is used')
+    .description('list the keys of each purpose, by id, and which of them is used')
     .option('--json', 'as JSON')
     .action(async (options: KeysOptions) => {
       const listed = await Promise.all(

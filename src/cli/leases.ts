@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import type { z } from 'zod';
 import type { leaseListSchema } from '../http-api-switches.ts';
-import { wholeNumber } from './log-list.ts';
+import { wholeNumber } from './option-values.ts';
 import { printAnswer } from './people-answer.ts';
 import { callApi } from './people-api.ts';
 import { withBroker, type PeopleOptions } from './people-broker.ts';
@@ -16,6 +16,7 @@ interface Options extends PeopleOptions {
 
 export function leasesCommand(): Command {
   return new Command('leases')
+    .summary('see and revoke the credentials that exist at backends now')
     .description(
       'Shows the credentials that exist at backends now, and takes one back. Sign in first: sallyport login.',
     )
@@ -25,7 +26,7 @@ export function leasesCommand(): Command {
 
 function listCommand(): Command {
   return withBroker(new Command('list'))
-    .description('the leases that are open, newest first')
+    .description('list the leases that are open, newest first')
     .option('--limit <number>', 'how many at most', wholeNumber, 100)
     .option('--json', 'as JSON')
     .action(async (options: Options) => {
@@ -39,7 +40,7 @@ function listCommand(): Command {
 
 function revokeCommand(): Command {
   return withBroker(new Command('revoke'))
-    .description('ends a lease within a second: calls on it are stopped, and its credential is gone at the backend')
+    .description('end a lease within a second: calls on it are stopped, and its credential is gone at the backend')
     .argument('<id>', 'of the lease')
     .requiredOption('--reason <words>', 'why; it stands in the log')
     .option('--json', 'as JSON')

@@ -1,9 +1,9 @@
 // `sallyport log erase`: removes what was kept beside entries, over the API of a running broker.
 import { Command } from 'commander';
+import { moment, wholeNumber } from './option-values.ts';
 import { printAnswer } from './people-answer.ts';
 import { callApi } from './people-api.ts';
 import { withBroker, type PeopleOptions } from './people-broker.ts';
-import { moment, wholeNumber } from './log-list.ts';
 
 interface EraseOptions extends PeopleOptions {
   readonly invocation?: string;

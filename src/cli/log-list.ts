@@ -1,6 +1,6 @@
 // `sallyport log list`: entries that match, oldest first, one a line.
 import { setTimeout as delay } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { colours as pc } from './colours.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { EntryFilter, WrittenEntry } from '../core/log-source.ts';
@@ -8,6 +8,7 @@ import { gistOf, whoOf, word } from '../log/describe.ts';
 import { openPlace, withPlace } from './log-place.ts';
 import type { LogPlace, PlaceOptions } from './log-place.ts';
 import { allEntries } from './log-steps.ts';
+import { moment, wholeNumber } from './option-values.ts';
 
 const FOLLOW_INTERVAL_MS = 250;
 
@@ -84,24 +85,4 @@ function typeColour(body: JsonObject): (text: string) => string {
   if (body['type'] === 'refused') return pc.yellow;
   if (body['type'] !== 'outcome') return pc.cyan;
   return body['outcome'] === 'succeeded' ? pc.green : pc.red;
-}
-
-export function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.');
-  return Number(text);
-}
-
-/** A point in time as entries write it. */
-export function moment(text: string): string {
-  const ago = /^(\d{1,6})([smhd])$/.exec(text);
-  const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-  const ms = ago
-    ? Date.now() - Number(ago[1]) * units[ago[2] as keyof typeof units]
-    : /^\d{4}-\d\d-\d\d/.test(text)
-      ? Date.parse(text)
-      : NaN;
-  if (Number.isNaN(ms)) {
-    throw new InvalidArgumentError('Expected a date, a time such as 2026-11-23T21:00Z, or how long ago, such as 15m.');
-  }
-  return new Date(ms).toISOString();
 }

@@ -5,9 +5,9 @@ import { formatProof } from '../log/proof.ts';
 import { formatVerifier } from '../log/signed-note.ts';
 import { inclusionProof } from '../log/tree.ts';
 import { readLogTree } from '../store/log-tree.ts';
-import { wholeNumber } from './log-list.ts';
 import { openPlace, verifiersFor, withPlace } from './log-place.ts';
 import type { PlaceOptions } from './log-place.ts';
+import { wholeNumber } from './option-values.ts';
 import { UsageError } from './terminal.ts';
 
 export function proveCommand(): Command {

@@ -3,7 +3,7 @@ import { Argument, Command } from 'commander';
 import type { z } from 'zod';
 import { PRINCIPAL_KINDS } from '../core/switches.ts';
 import type { principalListSchema, stoppedSchema } from '../http-api-switches.ts';
-import { wholeNumber } from './log-list.ts';
+import { wholeNumber } from './option-values.ts';
 import { printAnswer } from './people-answer.ts';
 import { callApi } from './people-api.ts';
 import { withBroker, type PeopleOptions } from './people-broker.ts';
@@ -18,21 +18,18 @@ interface Options extends PeopleOptions {
 
 export function principalsCommand(): Command {
   return new Command('principals')
+    .summary('see who calls, and block a subject, an agent or a session')
     .description('Shows who calls, and blocks a subject, an agent or a session. Sign in first: sallyport login.')
     .addCommand(listCommand())
     .addCommand(
-      changeCommand(
-        'block',
-        'stops all that it runs, within a second, and lets nothing new begin',
-        '/principals/blocks',
-      ),
+      changeCommand('block', 'stop all that it runs, within a second, and let nothing new begin', '/principals/blocks'),
     )
-    .addCommand(changeCommand('unblock', 'lets it call again', '/principals/unblocks'));
+    .addCommand(changeCommand('unblock', 'let it call again', '/principals/unblocks'));
 }
 
 function listCommand(): Command {
   return withBroker(new Command('list'))
-    .description('who is blocked, and the sessions that run now')
+    .description('list who is blocked, and the sessions that run now')
     .option('--limit <number>', 'how many sessions at most', wholeNumber, 100)
     .option('--json', 'as JSON')
     .action(async (options: Options) => {

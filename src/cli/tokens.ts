@@ -1,9 +1,9 @@
 // `sallyport tokens`: shows a person what a token stands for, over the API of a running broker.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
+import { printAnswer } from './people-answer.ts';
 import { callApi, type ApiAnswer } from './people-api.ts';
 import { withBroker, type PeopleOptions } from './people-broker.ts';
-import { EXIT } from './terminal.ts';
 
 /** Between two looks whether the second person has agreed. */
 const LOOK_MS = 2_000;
@@ -22,7 +22,7 @@ export function tokensCommand(): Command {
 
 function revealCommand(): Command {
   return withBroker(new Command('reveal'))
-    .description('what a token stands for; where that takes two people, waits until another one agrees')
+    .description('show what a token stands for; where that takes two people, waits until another one agrees')
     .argument('<token>', 'as it stands in a result or in the log')
     .requiredOption('--reason <words>', 'why; it stands in the log')
     .option('--json', 'as JSON')
@@ -30,7 +30,7 @@ function revealCommand(): Command {
       const asked = await callApi(options, '/tokens/reveals', { token, reason });
       const request = 'value' in asked ? (asked.value as { readonly request?: string }).request : undefined;
       const answer = request === undefined ? asked : await agreedTo(request, options);
-      told(options, answer, (value) => `${(value as { readonly value: string }).value}\n`);
+      printAnswer(options, answer, (value) => `${(value as { readonly value: string }).value}\n`);
     });
 }
 
@@ -40,7 +40,7 @@ function approveCommand(): Command {
     .argument('<request>', 'its id')
     .option('--json', 'as JSON')
     .action(async (request: string, options: Options) => {
-      told(options, await callApi(options, `${requestPath(request)}/approval`, {}), () => 'approved\n');
+      printAnswer(options, await callApi(options, `${requestPath(request)}/approval`, {}), () => 'approved\n');
     });
 }
 
@@ -56,15 +56,4 @@ async function agreedTo(request: string, options: Options): Promise<ApiAnswer> {
 
 function requestPath(request: string): string {
   return `/tokens/reveals/${encodeURIComponent(request)}`;
-}
-
-/** A problem is the answer no: it goes to stderr, in words or as JSON. */
-function told({ json }: Options, answer: ApiAnswer, inWords: (value: unknown) => string): void {
-  if ('problem' in answer) {
-    const { title, detail } = answer.problem;
-    process.stderr.write(json ? `${JSON.stringify(answer.problem)}\n` : `${title}\n${detail}\n`);
-    process.exitCode = EXIT.no;
-    return;
-  }
-  process.stdout.write(json ? `${JSON.stringify(answer.value)}\n` : inWords(answer.value));
 }
