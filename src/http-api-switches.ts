@@ -261,8 +261,13 @@ function targetOf({ body }: Asked): PrincipalTarget {
   return kind === 'session' ? { kind, name } : { kind, name, issuer };
 }
 
+/** What cannot be decoded stays as it is, and is no backend's name. */
 function nameIn({ name = '' }: Asked['parameters']): string {
-  return decodeURIComponent(name);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 function leaseJson(lease: LeaseRecord): z.input<typeof leaseSchema> {

@@ -155,6 +155,10 @@ describe.each(['SQLite', 'Postgres'])('two brokers on one %s', (engine) => {
       status: 404,
       body: { detail: expect.stringContaining('did you mean "shop"?') as string },
     });
+    for (const name of ['%zz', '%']) {
+      const answer = await ask(`/backends/${name}/disablement`, 'paula', why);
+      expect(answer).toMatchObject({ status: 404, body: { code: 'unknown' } });
+    }
     expect((await ask('/backends/shop/enablement', 'paula', why)).status).toBe(200);
     await expect.poll(() => look(there)).toBe('result');
   });
