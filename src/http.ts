@@ -235,7 +235,8 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     },
     (request, response) => {
       serve(request, response).catch((error: unknown) => {
-        logger.error({ err: error, path: request.url }, 'an HTTP request failed');
+        // Without the query: it may hold the code of a sign-in.
+        logger.error({ err: error, path: request.url?.split('?', 1)[0] }, 'an HTTP request failed');
         if (response.headersSent) response.destroy();
         else sendRpcError(response, 500, { code: -32603, message: 'The broker failed.' });
       });

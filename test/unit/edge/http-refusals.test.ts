@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { protocolHeaders } from '../../../src/mcp-http.ts';
-import { startHttpEdge, type HttpEdge } from '../../support/http-edge.ts';
+import { silent, startHttpEdge, type HttpEdge } from '../../support/http-edge.ts';
 import { MCP_HEADERS, answerTo, legacyCall, modernCall, open, send, whole } from '../../support/raw-http.ts';
 import { ScriptedBroker } from '../../support/scripted-broker.ts';
 
@@ -296,5 +296,19 @@ describe('a sender that takes its time', () => {
   it('and headers beyond the limit get 431', async () => {
     const answer = await send(edge.url, { headers: { ...MCP_HEADERS, 'x-filler': 'x'.repeat(40_000) } });
     expect(answer.status).toBe(431);
+  });
+});
+
+describe('a request that the broker fails in', () => {
+  it('is told nothing of it, and the log has its path without the query, which may hold the code of a sign-in', async () => {
+    const said: unknown[] = [];
+    await using failing = await startHttpEdge(broker, {
+      logger: { ...silent, error: (fields) => void said.push(fields) },
+      readinessChecks: () => Promise.reject(new Error('the disk is gone')),
+    });
+    const response = await fetch(new URL('/readyz?code=canary', failing.url));
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain('disk');
+    expect(said).toMatchObject([{ path: '/readyz' }]);
   });
 });
