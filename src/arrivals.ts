@@ -83,8 +83,14 @@ export class Arrivals {
   }
 
   #record(invocation: Invocation, watch: Stopwatch): CallRecord {
-    const { version } = this.#ports.policies();
-    return new CallRecord({ ...this.#ports, closing: this.closing }, invocation, version, watch);
+    const { version, tools } = this.#ports.policies();
+    return new CallRecord(
+      { ...this.#ports, closing: this.closing },
+      invocation,
+      version,
+      watch,
+      tools.get(invocation.tool),
+    );
   }
 
   /** Refuses new calls, lets running ones finish for `graceMs`, then stops them. Resolves when none runs any more. */

@@ -49,7 +49,8 @@ export function createBroker(ports: Ports): RunningBroker {
     const tool = visibleTool(policies, principal, call.tool);
     const { args, justification } = splitJustification(tool, call.arguments);
     const invocation: Invocation = { ...arrived, arguments: args };
-    const record = new CallRecord(recording, invocation, policies.version, watch, tool);
+    // A tool that this caller does not see masks its arguments all the same.
+    const record = new CallRecord(recording, invocation, policies.version, watch, policies.tools.get(call.tool));
 
     // 2. Bound and parse; what an operator has switched off is not looked at any further.
     if (tool !== undefined) passage.reach(tool.backend.name);

@@ -34,7 +34,7 @@ export class CallRecord {
   readonly #watch: Stopwatch;
   readonly #tool: Tool | undefined;
 
-  /** @param tool undefined where it is not known, or not yet */
+  /** @param tool undefined where there is none of the name: its masks count also where the call is refused before it is looked at */
   constructor(ports: RecordPorts, invocation: Invocation, policyVersion: string, watch: Stopwatch, tool?: Tool) {
     this.#tool = tool;
     this.#ports = ports;
@@ -128,7 +128,7 @@ export class CallRecord {
   #end(ending: Ending): Statement {
     const { repeated } = this.#ports;
     const hadNoEffect = 'refusal' in ending && (ending.outcome === 'failed' || ending.outcome === 'cancelled');
-    return hadNoEffect ? repeated.abandon(this.#invocation.id) : repeated.finish(this.#invocation.id);
+    return hadNoEffect ? repeated.release(this.#invocation.id) : repeated.finish(this.#invocation.id);
   }
 
   /** An identical call ran once for both: its reply is this one's too. */

@@ -10,6 +10,8 @@ export interface RepeatedCalls {
   claim(digest: string, invocation: Invocation): readonly Statement[];
   /** To be committed with the outcome of a call that was claimed. */
   finish(invocation: string): Statement;
+  /** To be committed with the outcome of a call that was claimed and had no effect: the next identical one runs. */
+  release(invocation: string): Statement;
   /** To be committed with the outcome of a call that was given up, claimed or not. Conflict then means: it was not. */
   abandon(invocation: string): Statement;
   /** The reply has reached its caller: the next identical call runs anew. Failing to note it costs a repeated reply, so it is not awaited. */

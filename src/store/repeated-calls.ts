@@ -87,6 +87,9 @@ export function createRepeatedCalls(options: RepeatedCallsOptions): RepeatedCall
       return statement(queries.updateTable('calls').set(finished).where('invocation', '=', invocation));
     },
 
+    // Whatever its state: a broker that took this one for dead may have given the call up.
+    release: (invocation) => statement(queries.deleteFrom('calls').where('invocation', '=', invocation)),
+
     abandon(invocation) {
       return statement(
         queries.deleteFrom('calls').where('invocation', '=', invocation).where('state', '=', 'running'),

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { BackendError } from '../../src/core/errors.ts';
-import { principal, rule, startPipeline } from '../support/pipeline.ts';
+import type { JsonObject } from '../../src/core/json.ts';
+import type { Rule } from '../../src/core/policy.ts';
+import { asShown, openPayload } from '../../src/log/payload.ts';
+import { storeLogSource } from '../../src/store/log-source.ts';
+import { CANARY, principal, rule, startPipeline } from '../support/pipeline.ts';
+import { oneFile } from '../support/shared-store.ts';
 
 describe('a call that is allowed', () => {
   test('writes its intent before the backend is called, and its outcome before the reply', async () => {
@@ -78,6 +83,25 @@ describe('a call that is stopped', () => {
     expect(await pipeline.broker.invoke(pipeline.call())).toMatchObject({ refusal: { code: 'unknown_tool' } });
   });
 
+  test('before its tool is looked at keeps its arguments as that tool shows them', async () => {
+    await using place = await oneFile();
+    const { keys } = place;
+    const seen = async (rules: readonly Rule[], draining: boolean): Promise<unknown> => {
+      await using pipeline = await startPipeline({
+        rules,
+        tool: (tool) => ({ ...tool, maskArguments: ({ card: _, ...args }) => ({ ...args, card: 'hidden' }) }),
+        shared: { broker: `broker-${String(draining)}`, keys, openStore: () => place.openStore() },
+      });
+      if (draining) await pipeline.broker.drain(0);
+      const { invocation } = await pipeline.broker.invoke(pipeline.call({ arguments: { card: CANARY } }));
+      const refused = (await pipeline.entries()).find((entry) => entry.invocation === invocation)!;
+      const sealed = await storeLogSource(pipeline.store).sealedPayload(refused.seq);
+      return [refused['code'], asShown(openPayload(keys.payload, sealed!, refused as JsonObject)).arguments];
+    };
+    expect(await seen([], false)).toEqual(['unknown_tool', { card: 'hidden' }]);
+    expect(await seen([rule('allow')], true)).toEqual(['shutting_down', { card: 'hidden' }]);
+  });
+
   test('because the principal has 32 calls running', async () => {
     const release = Promise.withResolvers<undefined>();
     await using pipeline = await startPipeline({
@@ -139,6 +163,21 @@ describe('an identical call of a tool that is not read-only', () => {
     const again = await pipeline.broker.invoke(pipeline.call());
     expect(again).toMatchObject({ refusal: { code: 'backend_rejected', words: 'There is no such order.' } });
     expect(pipeline.backendCalls).toHaveLength(2);
+  });
+
+  test('runs anew, too, where another broker had taken the one before for lost', async () => {
+    let calls = 0;
+    await using pipeline = await startPipeline({
+      answer: async () => {
+        if (++calls > 1) return { structured: { done: true } };
+        const given = `update calls set state = 'unknown', finished_at = 1`;
+        await pipeline.store.commit({ statements: [{ sql: given, parameters: [] }] });
+        throw new BackendError('backend_rejected', 'the order is closed');
+      },
+    });
+    expect(await pipeline.broker.invoke(pipeline.call())).toMatchObject({ refusal: { code: 'backend_rejected' } });
+    expect((await pipeline.entries()).at(-1)).toMatchObject({ type: 'outcome', outcome: 'failed' });
+    expect(await pipeline.broker.invoke(pipeline.call())).toMatchObject({ kind: 'result' });
   });
 
   test('is told when the broker that ran it died, and runs anew after that', async () => {
