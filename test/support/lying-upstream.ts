@@ -46,6 +46,8 @@ const LIES: Record<string, (message: Message) => void> = {
     write(
       `{"jsonrpc":"2.0","id":${String(id)},"result":{"content":[],"structuredContent":{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}}}`,
     ),
+  'many values': ({ id }) =>
+    write(`{"jsonrpc":"2.0","id":${String(id)},"result":{"content":[],"x":[${'[],'.repeat(5_000_000)}0]}}`),
   'no result': ({ id }) => answer(id, { content: 'not a list' }),
   silent: () => undefined,
   dies: () => process.exit(3),

@@ -57,16 +57,46 @@ export class FrameGuard {
   }
 }
 
-/** Without recursion, which the depth would end. */
+/** At most one call inside another for each level. */
 function isDeeper(value: unknown, max: number): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    const objects = level.filter((part): part is object => typeof part === 'object' && part !== null);
-    if (objects.length > 0 && depth === max) return true;
-    level = objects.flatMap((part) => Object.values(part) as unknown[]);
-  }
-  return false;
+  if (typeof value !== 'object' || value === null) return false;
+  if (max === 0) return true;
+  const parts: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return parts.some((part) => isDeeper(part, max - 1));
 }
+
+/** How many values JSON holds, as its bytes pass: what it would take to read it is known before anybody does. */
+export class ValueCounter {
+  count = 0;
+  #inString = false;
+  #escaped = false;
+
+  add(bytes: Uint8Array): this {
+    let { count } = this;
+    let inString = this.#inString;
+    let escaped = this.#escaped;
+    for (const byte of bytes) {
+      // No string of JSON goes on in the next line; and what stands between events may hold any quote.
+      if (byte === LINE_FEED || byte === CARRIAGE_RETURN) inString = escaped = false;
+      else if (escaped) escaped = false;
+      else if (byte === QUOTE) inString = !inString;
+      else if (inString) escaped = byte === BACKSLASH;
+      else if (byte === COMMA || byte === OPEN_BRACKET || byte === OPEN_BRACE) count++;
+    }
+    this.count = count;
+    this.#inString = inString;
+    this.#escaped = escaped;
+    return this;
+  }
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
 
 /** A token bucket. */
 class Allowance {

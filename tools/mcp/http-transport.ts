@@ -5,8 +5,15 @@ import {
   type Transport,
   type TransportSendOptions,
 } from '@modelcontextprotocol/client';
-import { FrameGuard, UpstreamFault } from './frame-guard.ts';
-import { MAX_FRAME_BYTES, UNASKED_BYTES_PER_S } from './limits.ts';
+import { FrameGuard, UpstreamFault, ValueCounter } from './frame-guard.ts';
+import {
+  MAX_FRAME_BYTES,
+  MAX_FRAME_VALUES,
+  STREAM_WAIT_MAX_MS,
+  STREAM_WAIT_MS,
+  UNASKED_BYTES_PER_S,
+  UNASKED_VALUES_PER_S,
+} from './limits.ts';
 
 export class BoundedHttpTransport implements Transport {
   onclose?: (() => void) | undefined;
@@ -25,6 +32,11 @@ export class BoundedHttpTransport implements Transport {
       requestInit: { headers, redirect: 'error' },
       fetch: async (target, init) => bounded(await fetch(target, init), (error) => this.#fail(error)),
       onInsufficientScope: 'throw',
+      // The SDK would wait for as long as the upstream says, which may be no time at all.
+      reconnectionScheduler: (reconnect, waitMs) => {
+        const timer = setTimeout(reconnect, Math.min(Math.max(waitMs, STREAM_WAIT_MS), STREAM_WAIT_MAX_MS)).unref();
+        return () => clearTimeout(timer);
+      },
     });
     this.#inner.onclose = () => this.#end('the connection was closed');
     this.#inner.onerror = (error) => this.onerror?.(error);
@@ -86,12 +98,15 @@ function bounded(response: Response, failed: (error: UpstreamFault) => void): Re
   if (response.body === null) return response;
   const started = performance.now();
   let bytes = 0;
+  const values = new ValueCounter();
   const counted = response.body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         bytes += chunk.length;
-        const allowed = MAX_FRAME_BYTES + ((performance.now() - started) / 1_000) * UNASKED_BYTES_PER_S;
-        if (bytes <= allowed) {
+        values.add(chunk);
+        const openS = (performance.now() - started) / 1_000;
+        const isSmall = bytes <= MAX_FRAME_BYTES + openS * UNASKED_BYTES_PER_S;
+        if (isSmall && values.count <= MAX_FRAME_VALUES + openS * UNASKED_VALUES_PER_S) {
           controller.enqueue(chunk);
           return;
         }

@@ -3,8 +3,8 @@
 import { parseJSONRPCMessage, type JSONRPCMessage, type Transport } from '@modelcontextprotocol/client';
 import { cleanText } from './clean-text.ts';
 import { WatchedChild, type Command } from './child-process.ts';
-import { FrameGuard, UpstreamFault } from './frame-guard.ts';
-import { MAX_FRAME_BYTES, MAX_STDERR_CHARS } from './limits.ts';
+import { FrameGuard, UpstreamFault, ValueCounter } from './frame-guard.ts';
+import { MAX_FRAME_BYTES, MAX_FRAME_VALUES, MAX_STDERR_CHARS } from './limits.ts';
 
 const NEW_LINE = 0x0a;
 const CLOSED = 'it was closed';
@@ -97,6 +97,8 @@ export class WatchedStdioTransport implements Transport {
   }
 
   #receive(line: Buffer): void {
+    if (line.length > MAX_FRAME_VALUES && new ValueCounter().add(line).count > MAX_FRAME_VALUES)
+      throw new UpstreamFault(`the upstream sent a message with more than ${MAX_FRAME_VALUES} values`);
     const message = parse(line);
     // Servers that print to stdout are common: their noise counts, and is passed over.
     if (message === undefined) {

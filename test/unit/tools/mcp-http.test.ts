@@ -1,4 +1,8 @@
 // Upstreams over Streamable HTTP: 2026-07-28 and 2025 with sessions.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BackendError } from '../../../src/core/errors.ts';
@@ -101,6 +105,21 @@ describe.each(['v1', 'v2'] as const)('an upstream over HTTP (SDK %s)', (sdk) => 
     expect((await call('echo', { value: 'x' })).structured).toEqual({ value: 'x' });
   });
 
+  test.each([
+    ['application/json', '', ''],
+    ['text/event-stream', ': it"s\\\ndata: ', '\n\n'],
+  ])('that answers with more values than anybody can read at once is cut off (%s)', async (type, before, after) => {
+    await call('echo', { value: 'x' });
+    server.instead = (_request, response) => {
+      response.writeHead(200, { 'Content-Type': type });
+      response.end(
+        `${before}{"jsonrpc":"2.0","id":2,"result":{"content":[],"x":[${'[],'.repeat(1_000_000)}0]}}${after}`,
+      );
+    };
+    const error = (await failure(call('echo', { value: 'x' }))) as BackendError;
+    expect(error).toMatchObject({ name: 'BackendError', detail: expect.stringContaining('too large') as string });
+  });
+
   test('that answers without end is cut off, and no more than its own calls fail', async () => {
     await call('echo', { value: 'x' });
     server.instead = (_request, response) => {
@@ -114,3 +133,48 @@ describe.each(['v1', 'v2'] as const)('an upstream over HTTP (SDK %s)', (sdk) => 
     expect(error).toMatchObject({ name: 'BackendError', detail: expect.stringContaining('too large') as string });
   });
 });
+
+test.each(['0', '4294967296'])(
+  'an upstream that ends its stream again and again, and asks for it anew at once (retry: %s), is asked now and then',
+  async (retry) => {
+    let asked = 0;
+    const server = createServer((request, response) => {
+      if (request.method === 'GET') {
+        asked++;
+        response.writeHead(200, { 'Content-Type': 'text/event-stream' }).end(`retry: ${retry}\nid: 1\ndata:\n\n`);
+        return;
+      }
+      void text(request).then((body) => {
+        const { id, method } = JSON.parse(body === '' ? '{}' : body) as { id?: number; method?: string };
+        const result = RESULTS[method ?? ''];
+        if (id === undefined) response.writeHead(202).end();
+        else if (result === undefined) response.writeHead(400).end();
+        else {
+          response.writeHead(200, { 'Content-Type': 'application/json' });
+          response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+        }
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await using upstream = await openUpstream({ url: `http://127.0.0.1:${String(port)}/mcp` });
+    asked = 0;
+    await callUpstreamTool(upstream.tool('say'), upstream.lease());
+    await expect.poll(() => asked).toBeGreaterThan(0);
+    const [before, started] = [asked, performance.now()];
+    await delay(2_000);
+    expect(asked - before).toBeLessThanOrEqual(Math.ceil((performance.now() - started) / 1_000));
+    server.close();
+    server.closeAllConnections();
+  },
+);
+
+const RESULTS: Readonly<Record<string, object>> = {
+  initialize: {
+    protocolVersion: '2025-06-18',
+    capabilities: { tools: {} },
+    serverInfo: { name: 'restless', version: '1' },
+  },
+  'tools/list': { tools: [{ name: 'say', inputSchema: { type: 'object' } }] },
+  'tools/call': { content: [] },
+};

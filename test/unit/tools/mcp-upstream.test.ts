@@ -155,6 +155,7 @@ describe('an upstream that lies', () => {
   test.each([
     ['another id', 'answered a request that was not made'],
     ['giant', 'a message of more than 32 MiB'],
+    ['many values', 'with more than 500000 values'],
     ['endless', 'without end'],
     ['noise', 'without end'],
     ['deep', 'nested too deep'],
