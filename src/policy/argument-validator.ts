@@ -4,10 +4,13 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { JsonObject, JsonSchema } from '../core/json.ts';
 import { linearRegExp } from '../core/linear-reg-exp.ts';
+import { linearUniqueItems } from '../core/linear-unique-items.ts';
 import { classOfToken, tokenArguments } from '../core/value-token.ts';
 
 /** One mistake is often the cause of several texts; more than these help nobody. */
 const MAX_TEXTS = 10;
+/** Of larger arguments the first mistake alone is told: a list can hold half a million, and each would be made an object of. */
+const MAX_CHARACTERS_TOLD_OF = 16_384;
 /** Names of unknown arguments come from the agent. */
 const MAX_NAME_CHARACTERS = 64;
 
@@ -15,17 +18,29 @@ export type Validate = (args: JsonObject) => readonly string[];
 
 /** Compiles schemas into validators. A validator throws where its schema is none. Make one for each policy set: what it compiled lives as long as it does. */
 export function argumentValidators(): (schema: JsonSchema) => Validate {
-  const ajv = new Ajv2020({ allErrors: true, strict: false, multipleOfPrecision: 9, code: { regExp: linearRegExp } });
-  addFormats.default(ajv);
+  const ajv = newAjv(false);
+  const thorough = newAjv(true);
   return (schema) => {
     // Compiled with the first call: an import makes hundreds of tools, and most are never called.
     let fits: ValidateFunction | undefined;
+    let misfits: ValidateFunction | undefined;
     return (args) => {
       fits ??= ajv.compile(schema as AnySchemaObject);
-      if (!fits(args)) return texts(fits.errors as DefinedError[]);
-      return foreignTokens(args, schema);
+      if (fits(args)) return foreignTokens(args, schema);
+      if (JSON.stringify(args).length > MAX_CHARACTERS_TOLD_OF) return texts(fits.errors as DefinedError[]);
+      misfits ??= thorough.compile(schema as AnySchemaObject);
+      misfits(args);
+      return texts(misfits.errors as DefinedError[]);
     };
   };
+}
+
+function newAjv(allErrors: boolean): Ajv2020 {
+  const ajv = new Ajv2020({ allErrors, strict: false, multipleOfPrecision: 9, code: { regExp: linearRegExp } });
+  addFormats.default(ajv);
+  ajv.removeKeyword('uniqueItems');
+  ajv.addKeyword(linearUniqueItems);
+  return ajv;
 }
 
 function texts(errors: readonly DefinedError[]): string[] {

@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../src/core/json.ts';
 import { linearRegExp } from '../../src/core/linear-reg-exp.ts';
+import { linearUniqueItems } from '../../src/core/linear-unique-items.ts';
 
 /** What a schema may become once its references have been replaced by what they stand for. */
 const MAX_PARTS = 20_000;
@@ -44,6 +45,8 @@ export function valueCheck(schema: JsonSchema): (value: Json) => boolean {
 function newAjv(): Ajv2020 {
   const ajv = new Ajv2020({ strict: false, logger: false, code: { regExp: linearRegExp } });
   addFormats.default(ajv);
+  ajv.removeKeyword('uniqueItems');
+  ajv.addKeyword(linearUniqueItems);
   return ajv;
 }
 
