@@ -154,8 +154,8 @@ class VaultSession {
   readonly #token: Secret;
   readonly accessor: string;
   readonly renewable: boolean;
-  /** When the token ends, in milliseconds since the Unix epoch; a token without an end ends with its lease. */
-  readonly endsAt: number;
+  /** When the token ends, as far as is known; in milliseconds since the Unix epoch. A token without an end ends with its lease. */
+  endsAt: number;
 
   private constructor(server: VaultServer, { auth }: z.output<typeof login>, now: number) {
     this.#server = server;
@@ -203,8 +203,8 @@ class VaultSession {
     const leaseS = shaped(renewal, lease, this.#server, 'sys/leases/renew').lease_duration;
     const tokenS =
       token === undefined ? undefined : shaped(renewedToken, token, this.#server, 'auth/token/renew-self').auth;
-    const tokenEnds = tokenS === undefined ? this.endsAt : now + tokenS.lease_duration * 1000;
-    return Math.min(tokenEnds, now + leaseS * 1000);
+    if (tokenS !== undefined) this.endsAt = now + tokenS.lease_duration * 1000;
+    return Math.min(this.endsAt, now + leaseS * 1000);
   }
 
   /** Ends the token, and with it whatever it had read. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -108,6 +109,18 @@ describe('a login of a database engine', () => {
     expect(renewed - Date.now()).toBeGreaterThan(50_000);
     expect(renewed - Date.now()).toBeLessThan(62_000);
     expect([...vault.leases.values()][0]!.endsAt - Date.now()).toBeLessThan(62_000);
+    await made.revoke?.();
+  });
+
+  test('that was renewed is not taken for ended when its first time is over', async () => {
+    vault.ttl.leaseMs = vault.ttl.tokenMs = 2_900;
+    const made = await issue();
+    vault.ttl.leaseMs = vault.ttl.tokenMs = 60_000;
+    await made.renew?.(signal);
+    await delay(made.endsAt! - Date.now() + 100);
+    vault.fault = () => [403, { errors: ['permission denied'] }];
+    await expect(made.revoke?.()).rejects.toThrow('permission denied');
+    vault.fault = undefined;
     await made.revoke?.();
   });
 
