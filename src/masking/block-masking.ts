@@ -5,7 +5,7 @@ import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import type { DocumentMasking } from './document-masking.ts';
 import { REMOVED } from './mask-action.ts';
 import type { Media } from './mask-declaration.ts';
-import { parseJsonText } from './nested-json.ts';
+import { beginsAsJson, parseJsonText } from './nested-json.ts';
 import { changeParameters } from './url-parameters.ts';
 
 /** What an error's text becomes where it is not JSON, so that no mask can be applied to it. */
@@ -78,10 +78,7 @@ export class BlockMasking {
     const value = parseJsonText(text);
     if (value === undefined || typeof value !== 'object') return this.#prose(text);
     if (structured !== undefined && isDeepStrictEqual(value, structured)) return undefined;
-    const masked = this.#documents.document(value);
-    if (masked === REMOVED) return undefined;
-    const left = this.#documents.text(masked);
-    return masked === value ? text : left;
+    return this.#jsonOf(value, text);
   }
 
   /** Paths say nothing about text without structure: where there are any, it may hold what they mean. */
@@ -91,21 +88,34 @@ export class BlockMasking {
     throw new WithheldError('a text block is not JSON, so the tool’s masks cannot be applied to it');
   }
 
-  /** The named members, all of them strings, each URL's parameters masked as members of `$`. */
+  /** The named members, all of them strings: JSON in them is masked as a document, each URL's parameters as members of `$`. */
   #strings(object: JsonObject, names: readonly string[]): JsonObject {
     const kept: Record<string, Json> = {};
     for (const name of names) {
       const value = object[name];
       if (value === undefined) continue;
       if (typeof value !== 'string') throw new WithheldError(`\`${name}\` of a content block is not a string`);
-      const left = changeParameters(this.#documents.measured(value), (parameter, given) => {
-        const masked = this.#documents.document({ [parameter]: given });
-        const left = isJsonObject(masked) ? masked[parameter] : undefined;
-        return typeof left === 'string' ? left : undefined;
-      });
-      kept[name] = this.#documents.detectors.text(left);
+      const left = this.#wordOf(this.#documents.measured(value));
+      if (left !== undefined) kept[name] = this.#documents.detectors.text(left);
     }
     return kept;
+  }
+
+  #wordOf(text: string): string | undefined {
+    const value = beginsAsJson(text) ? parseJsonText(text) : undefined;
+    if (typeof value === 'object') return this.#jsonOf(value, text);
+    return changeParameters(text, (parameter, given) => {
+      const masked = this.#documents.document({ [parameter]: given });
+      const left = isJsonObject(masked) ? masked[parameter] : undefined;
+      return typeof left === 'string' ? left : undefined;
+    });
+  }
+
+  #jsonOf(value: Json, text: string): string | undefined {
+    const masked = this.#documents.document(value);
+    if (masked === REMOVED) return undefined;
+    const left = this.#documents.text(masked);
+    return masked === value ? text : left;
   }
 }
 

@@ -291,6 +291,14 @@ describe('a masked answer', () => {
     ]);
   });
 
+  it('masks JSON that stands in the words of a link', () => {
+    const link = { type: 'resource_link', uri: 'x:', name: '{"pw":"s3cret"}', description: ' [{"pw":"s3cret"}]' };
+    const deep = compileMasks({ path: '$..pw', with: 'redact' }).apply({ content: [link] }, looseTokens);
+    expect(deep.content).toEqual([
+      { type: 'resource_link', uri: 'x:', name: '{"pw":"[redacted]"}', description: '[{"pw":"[redacted]"}]' },
+    ]);
+  });
+
   it.each([
     [{ type: 'image', data: 'AAAA', mimeType: 'image/png' }],
     [{ type: 'audio', data: 'AAAA', mimeType: 'audio/wav' }],
