@@ -69,6 +69,8 @@ export function createMcpKind(): ToolKind<McpBackend, McpTool> {
           'expected `url` or `command`, and not both',
           'say where the server is, or how it is started',
         );
+      if (url !== undefined && isUnencrypted(url))
+        report.warning({ path: ['url'] }, 'credentials and data travel unencrypted', 'use https');
       const child = {
         directory,
         ...(Object.keys(env).length > 0 && { env }),
@@ -182,6 +184,12 @@ function remembered<Value>(
     if (known === undefined) made.set(backend, (known = { value: make(backend) }));
     return known.value;
   };
+}
+
+/** On loopback there is nobody else. */
+function isUnencrypted(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
 function pinHint(backend: string): string {

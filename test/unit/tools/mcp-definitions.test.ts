@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import type { JsonObject } from '../../../src/core/json.ts';
+import type { Report } from '../../../src/core/problem.ts';
 import { cleanJson, cleanText } from '../../../tools/mcp/clean-text.ts';
 import { argumentSchema } from '../../../tools/mcp/pinned-schema.ts';
+import { mcpBackend } from '../../../tools/mcp/mcp-backend.ts';
+import { createMcpKind } from '../../../tools/mcp/mcp-kind.ts';
 import { comparePins, readPins, writePins } from '../../../tools/mcp/pins.ts';
 import { changesSince, readDefinition } from '../../../tools/mcp/tool-definition.ts';
 
@@ -160,3 +163,15 @@ function bomb(): JsonObject {
     $defs: Object.fromEntries(names.map((name) => [name, twice(name)])),
   };
 }
+
+test.each([
+  ['http://mcp.example/mcp', ['credentials and data travel unencrypted']],
+  ['https://mcp.example/mcp', []],
+  ['http://127.0.0.1:8080/mcp', []],
+])('a backend at %s is warned of where others can listen', (url, warned) => {
+  const warnings: string[] = [];
+  const report: Report = { error: () => undefined, warning: (_place, message) => void warnings.push(message) };
+  const options = mcpBackend.parse({ url, pins: 'pins.json' });
+  createMcpKind().checkBackend?.({ name: 'upstream', options, directory: '/', documents: new Map() }, report);
+  expect(warnings).toEqual(warned);
+});
