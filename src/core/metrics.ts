@@ -17,21 +17,25 @@ export interface CountedCall {
 const BUCKETS_S = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 300] as const;
 
 interface Histogram {
+  /** Each holds what fell into it and into none before; the last one, what was beyond all ends. */
   readonly buckets: number[];
   count: number;
   sumS: number;
 }
 
 export class Metrics {
-  readonly #calls = new Map<string, number>();
+  /** By outcome, by tool. */
+  readonly #calls = new Map<string, Map<string, number>>();
   readonly #refusals = new Map<string, number>();
   readonly #doors = new Map<string, Histogram>();
   #disagreements = 0;
 
   call({ tool = 'unknown', outcome, code, doors }: CountedCall): void {
-    add(this.#calls, labels({ tool, outcome }));
-    if (code !== undefined) add(this.#refusals, labels({ code }));
-    for (const [door, ms] of Object.entries(doors)) this.#observe(door, ms / 1_000);
+    let byTool = this.#calls.get(outcome);
+    if (byTool === undefined) this.#calls.set(outcome, (byTool = new Map<string, number>()));
+    add(byTool, tool);
+    if (code !== undefined) add(this.#refusals, code);
+    for (const door in doors) this.#observe(door, (doors[door] ?? 0) / 1_000);
   }
 
   /** Two mask engines did not see the same: somebody should look at it now. */
@@ -42,9 +46,13 @@ export class Metrics {
   /** @param health what must hold for calls to be served, by name */
   text(health: readonly { readonly name: string; readonly ok: boolean }[]): string {
     const ready = new Map(health.map(({ name, ok }) => [labels({ check: name }), Number(ok)]));
+    const calls = [...this.#calls].flatMap(([outcome, byTool]) =>
+      [...byTool].map(([tool, count]) => [labels({ tool, outcome }), count] as const),
+    );
+    const refusals = [...this.#refusals].map(([code, count]) => [labels({ code }), count] as const);
     return [
-      ...family('sallyport_calls_total', 'counter', 'Calls by tool and how they ended.', this.#calls),
-      ...family('sallyport_refusals_total', 'counter', 'Calls that got no result, by reason.', this.#refusals),
+      ...family('sallyport_calls_total', 'counter', 'Calls by tool and how they ended.', new Map(calls)),
+      ...family('sallyport_refusals_total', 'counter', 'Calls that got no result, by reason.', new Map(refusals)),
       ...this.#doorLines(),
       ...family(
         'sallyport_mask_disagreements_total',
@@ -60,26 +68,30 @@ export class Metrics {
   #observe(door: string, seconds: number): void {
     let histogram = this.#doors.get(door);
     if (histogram === undefined) {
-      histogram = { buckets: BUCKETS_S.map(() => 0), count: 0, sumS: 0 };
+      histogram = { buckets: [0, ...BUCKETS_S.map(() => 0)], count: 0, sumS: 0 };
       this.#doors.set(door, histogram);
     }
     histogram.count++;
     histogram.sumS += seconds;
-    for (const [index, end] of BUCKETS_S.entries()) {
-      if (seconds <= end) histogram.buckets[index] = (histogram.buckets[index] ?? 0) + 1;
-    }
+    let index = 0;
+    while (seconds > (BUCKETS_S[index] ?? Infinity)) index++;
+    histogram.buckets[index] = (histogram.buckets[index] ?? 0) + 1;
   }
 
   #doorLines(): string[] {
     const name = 'sallyport_door_seconds';
-    const lines = [...this.#doors].flatMap(([door, { buckets, count, sumS }]) => [
-      ...BUCKETS_S.map(
-        (end, index) => `${name}_bucket${labels({ door, le: String(end) })} ${String(buckets[index] ?? 0)}`,
-      ),
-      `${name}_bucket${labels({ door, le: '+Inf' })} ${String(count)}`,
-      `${name}_sum${labels({ door })} ${String(sumS)}`,
-      `${name}_count${labels({ door })} ${String(count)}`,
-    ]);
+    const lines = [...this.#doors].flatMap(([door, { buckets, count, sumS }]) => {
+      let upTo = 0;
+      return [
+        ...BUCKETS_S.map((end, index) => {
+          upTo += buckets[index] ?? 0;
+          return `${name}_bucket${labels({ door, le: String(end) })} ${String(upTo)}`;
+        }),
+        `${name}_bucket${labels({ door, le: '+Inf' })} ${String(count)}`,
+        `${name}_sum${labels({ door })} ${String(sumS)}`,
+        `${name}_count${labels({ door })} ${String(count)}`,
+      ];
+    });
     return [...heading(name, 'histogram', 'Time calls spent at each door.'), ...lines];
   }
 }
