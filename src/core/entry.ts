@@ -1,5 +1,6 @@
 // Log entries, as they are handed to the store. `seq` and `time` are given where they are committed.
 import type { ApprovalState } from './approval.ts';
+import { rememberCanonical } from './canonical-json.ts';
 import type { RefusalCode } from './errors.ts';
 import type { MaskCounts } from './evidence.ts';
 import type { GrantEnd } from './grants.ts';
@@ -7,7 +8,7 @@ import type { DecisionReason, Effect, Invocation } from './invocation.ts';
 import type { JsonObject } from './json.ts';
 import type { NamedPerson } from './reveals.ts';
 import type { Tool } from './tool.ts';
-import type { PrincipalFacts } from './principal.ts';
+import type { Principal, PrincipalFacts } from './principal.ts';
 import type { PrincipalKind } from './switches.ts';
 
 /** Principal as it stands in entries. */
@@ -276,10 +277,28 @@ const TOKEN_CLAIMS: ReadonlySet<string> = new Set(['jti', 'nonce', 'sid', 'at_ha
 
 /** The payloads of an entry that begins or refuses a call. */
 export function calledWith({ arguments: sent, principal }: Invocation, tool: Tool | undefined): Payloads {
-  const { groups, scopes } = principal;
-  const claims = Object.fromEntries(Object.entries(principal.claims).filter(([name]) => !TOKEN_CLAIMS.has(name)));
   const shown = tool?.maskArguments(sent) ?? sent;
-  return { arguments: sent, ...(shown === sent ? {} : { shown }), principal: { groups, scopes, claims } };
+  const seen = seenByRules(principal);
+  return shown === sent ? { arguments: sent, principal: seen } : { arguments: sent, shown, principal: seen };
+}
+
+type SeenByRules = NonNullable<Payloads['principal']>;
+
+/** One principal makes many calls. */
+const seen = new WeakMap<Principal, SeenByRules>();
+
+function seenByRules(principal: Principal): SeenByRules {
+  let facts = seen.get(principal);
+  if (facts === undefined) {
+    const claims = Object.entries(principal.claims).filter(([name]) => !TOKEN_CLAIMS.has(name));
+    facts = rememberCanonical({
+      groups: [...principal.groups],
+      scopes: [...principal.scopes],
+      claims: structuredClone(Object.fromEntries(claims)),
+    });
+    seen.set(principal, facts);
+  }
+  return facts;
 }
 
 export interface NewEntry {

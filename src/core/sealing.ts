@@ -28,11 +28,12 @@ export function newSalt(): Uint8Array {
 
 /** What an entry says about its payload: SHA-256 (base64) over salt and plaintext. Without the salt it tells nothing. */
 export function saltedHash(salt: Uint8Array, plaintext: string | Uint8Array): string {
-  return hash(
-    'sha256',
-    Buffer.concat([salt, typeof plaintext === 'string' ? Buffer.from(plaintext) : plaintext]),
-    'base64',
-  );
+  const bytes = typeof plaintext === 'string' ? Buffer.byteLength(plaintext) : plaintext.length;
+  const salted = Buffer.allocUnsafe(salt.length + bytes);
+  salted.set(salt);
+  if (typeof plaintext === 'string') salted.write(plaintext, salt.length);
+  else salted.set(plaintext, salt.length);
+  return hash('sha256', salted, 'base64');
 }
 
 /** AES-256-GCM under a key derived from the ring's current key and the salt. Form, key id, salt, ciphertext, tag. */

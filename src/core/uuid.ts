@@ -2,20 +2,21 @@
 import { randomBytes } from 'node:crypto';
 
 const POOL_BYTES = 4_096;
-const RANDOM_BYTES = 10;
-let pool = Buffer.alloc(0);
+/** Hexadecimal digits of an id that are random, four of them only in part. */
+const RANDOM_DIGITS = 19;
+let pool = '';
 let used = 0;
 
 /** @param now milliseconds since the Unix epoch */
 export function uuidv7(now: number): string {
   // One large draw serves hundreds of ids: a system call for each would cost more than the id.
-  if (used + RANDOM_BYTES > pool.length) {
-    pool = randomBytes(POOL_BYTES);
+  if (used + RANDOM_DIGITS > pool.length) {
+    pool = randomBytes(POOL_BYTES).toString('hex');
     used = 0;
   }
-  const random = pool.toString('hex', used, used + RANDOM_BYTES);
-  used += RANDOM_BYTES;
+  const at = used;
+  used += RANDOM_DIGITS;
   const time = now.toString(16).padStart(12, '0');
-  const variant = ((parseInt(random.charAt(3), 16) & 0x3) | 0x8).toString(16);
-  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+  const variant = '89ab'.charAt(parseInt(pool.charAt(at + 3), 16) & 0x3);
+  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${pool.slice(at, at + 3)}-${variant}${pool.slice(at + 4, at + 7)}-${pool.slice(at + 7, at + 19)}`;
 }

@@ -1,5 +1,5 @@
 // The written form of an entry: canonical JSON with its number, its time and the hash of its payload. Pure but for the salt.
-import { canonicalJson } from '../core/canonical-json.ts';
+import { canonicalJson, sortedKeys } from '../core/canonical-json.ts';
 import type { NewEntry } from '../core/entry.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { newSalt, saltedHash } from '../core/sealing.ts';
@@ -33,7 +33,7 @@ export function prepareEntry(entry: NewEntry, time: number): PreparedEntry {
   };
   let before = '{';
   let after = '';
-  for (const key of Object.keys(members).sort()) {
+  for (const key of sortedKeys(members)) {
     // Members have plain names of ours, which need no escapes.
     const member = `"${key}":${canonicalJson(members[key] as Json)}`;
     if (key < 'seq') before += `${member},`;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalJson } from '../../../src/core/canonical-json.ts';
+import { canonicalJson, rememberCanonical, sortedKeys } from '../../../src/core/canonical-json.ts';
 import type { Json, JsonObject } from '../../../src/core/json.ts';
 
 function double(hex: string): number {
@@ -41,6 +41,25 @@ describe('canonical JSON', () => {
       '\ud83d\ude00',
       '\ufb33',
     ]);
+  });
+
+  test.each([2, 24, 25, 60])('sorts %i keys as it sorts few', (count) => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.string(), { minLength: count, maxLength: count }), (keys) => {
+        const object = Object.fromEntries(keys.map((key) => [`k${key}`, 0]));
+        expect(sortedKeys(object)).toEqual(Object.keys(object).sort());
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('of what is remembered is the same, and that cannot change any more', () => {
+    const facts = { groups: ['b', 'a'], claims: { z: 1, a: { y: null, x: 'é' } } };
+    const text = canonicalJson({ facts });
+    const remembered = rememberCanonical(facts);
+    expect(canonicalJson({ facts: remembered })).toBe(text);
+    expect(() => remembered.groups.push('c')).toThrow(TypeError);
+    expect(() => (remembered.claims.a.x = 'e')).toThrow(TypeError);
   });
 
   test('escapes strings as RFC 8785 section 3.2.2.2 shows', () => {
