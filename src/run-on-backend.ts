@@ -92,15 +92,15 @@ export async function runOnBackend(
   const lease = hold.lease;
   const { grant } = intent.permit;
   try {
-    using stopping = firstOf([signal, lease?.ended, grant?.revoked]);
-    const stop = stopping.signal;
+    limited.add(lease?.ended);
+    limited.add(grant?.revoked);
     let answer: ToolAnswer;
     try {
       const progress = tell && maskedProgress(tool, ports.tokens, invocation.principal.key, tell);
-      const call = tool.call({ intent, lease, arguments: args.resolved, deadline, signal: stop, progress });
-      answer = await untilAborted(call, stop, { graceMs: CANCEL_GRACE_MS });
+      const call = tool.call({ intent, lease, arguments: args.resolved, deadline, signal, progress });
+      answer = await untilAborted(call, signal, { graceMs: CANCEL_GRACE_MS });
     } catch (error) {
-      return { ...withoutAnswer(error, tool, stop), lease: lease?.id };
+      return { ...withoutAnswer(error, tool, signal), lease: lease?.id };
     } finally {
       watch.lap('backend');
     }

@@ -42,17 +42,19 @@ export function untilAborted<T>(
   });
 }
 
+export interface FirstOf extends Disposable {
+  readonly signal: AbortSignal;
+  /** One more source, from now on. */
+  add(source: AbortSignal | undefined): void;
+}
+
 /**
  * A signal that is aborted with the first of `sources`, and for its reason; or with a TimeoutError when `timeoutMs` have passed.
  * Dispose of it once nobody waits on it any more. AbortSignal.any leaves that to the garbage collector, which then works more
  * on signals than on all else in a call.
  */
-export function firstOf(
-  sources: readonly (AbortSignal | undefined)[],
-  timeoutMs?: number,
-): Disposable & { readonly signal: AbortSignal } {
+export function firstOf(sources: readonly (AbortSignal | undefined)[], timeoutMs?: number): FirstOf {
   const controller = new AbortController();
-  const given = sources.filter((source) => source !== undefined);
   const abort = (event: Event): void => controller.abort((event.target as AbortSignal).reason);
   const timer =
     timeoutMs === undefined
@@ -60,15 +62,23 @@ export function firstOf(
       : setTimeout(() => {
           controller.abort(new DOMException('The time is up', 'TimeoutError'));
         }, timeoutMs).unref();
-  for (const source of given) {
-    if (source.aborted) controller.abort(source.reason);
-    else source.addEventListener('abort', abort);
-  }
+  const heeded: AbortSignal[] = [];
+  const add = (source: AbortSignal | undefined): void => {
+    if (source === undefined) return;
+    if (source.aborted) {
+      controller.abort(source.reason);
+      return;
+    }
+    source.addEventListener('abort', abort);
+    heeded.push(source);
+  };
+  sources.forEach(add);
   return {
     signal: controller.signal,
+    add,
     [Symbol.dispose]: () => {
       clearTimeout(timer);
-      for (const source of given) source.removeEventListener('abort', abort);
+      for (const source of heeded) source.removeEventListener('abort', abort);
     },
   };
 }
@@ -79,9 +89,17 @@ export function within<T>(promise: Promise<T>, ms: number, late: () => Error): P
     const timer = setTimeout(() => {
       reject(late());
     }, ms);
-    promise.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-    });
+    promise.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- handed on as it is
+        reject(error);
+      },
+    );
   });
 }
 

@@ -1,6 +1,7 @@
 // Runs one statement as one transaction under the lease's login, within its limits, and stops when it is told to.
 import type pg from 'pg';
 import type { Json, JsonObject } from '../../src/core/json.ts';
+import { untilAborted } from '../../src/core/deadline.ts';
 import { BackendError } from '../../src/core/errors.ts';
 import type { ToolAnswer, ToolCall } from '../../src/core/tool.ts';
 import type { ToolLimits } from '../tool-kind.ts';
@@ -64,29 +65,10 @@ export async function callStatement(statement: Statement, call: ToolCall): Promi
 
 async function connect({ backend, url }: Statement, { signal }: ToolCall, pool: pg.Pool): Promise<pg.PoolClient> {
   if (signal.aborted) throw stopped(signal);
-  const connecting = pool.connect();
-  let waiting = true;
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        if (waiting) reject(stopped(signal));
-      },
-      { once: true },
-    );
-  });
   try {
-    return await Promise.race([connecting, aborted]);
+    return await untilAborted(pool.connect(), signal, { late: (client) => client.release() });
   } catch (error) {
-    connecting.then(
-      (late) => {
-        late.release();
-      },
-      () => undefined,
-    );
-    throw backendError(error, `${backend} at ${new URL(url).host}`);
-  } finally {
-    waiting = false;
+    throw signal.aborted ? stopped(signal) : backendError(error, `${backend} at ${new URL(url).host}`);
   }
 }
 
