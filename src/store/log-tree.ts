@@ -57,10 +57,15 @@ function insertNewest({ size, note }: KeptCheckpoint): Statement {
   return statement({ compile: () => newest.compile(queries) }, 1);
 }
 
+/** Compiled once: a busy log changes hundreds of tiles a second. */
+const UPSERT_TILE = queries
+  .insertInto('tiles')
+  .values({ level: 0, position: 0, hashes: Buffer.alloc(0) })
+  .onConflict((conflict) =>
+    conflict.columns(['level', 'position']).doUpdateSet((row) => ({ hashes: row.ref('excluded.hashes') })),
+  )
+  .compile().sql;
+
 function upsertTile({ level, index, hashes }: TreeTile): Statement {
-  const insert = queries.insertInto('tiles').values({ level, position: index, hashes });
-  return statement(
-    insert.onConflict((conflict) => conflict.columns(['level', 'position']).doUpdateSet({ hashes })),
-    1,
-  );
+  return { sql: UPSERT_TILE, parameters: [level, index, hashes], expectRows: 1 };
 }
