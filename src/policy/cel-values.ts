@@ -18,39 +18,33 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 export function bindings({ arguments: args, principal, tool, session, now }: DecisionRequest): Bindings {
+  // A hundred rules ask for the same arguments.
+  const made: { -readonly [Name in keyof Bindings]?: CelInput } = {};
   return {
     get args() {
-      return once(this, 'args', toCel(args, tool.inputSchema));
+      return (made.args ??= toCel(args, tool.inputSchema));
     },
     get tokens() {
-      const classes = [...tokenArguments(tool.inputSchema).keys()].map(
-        (name) => [name, classOfToken(args[name]) ?? ''] as const,
-      );
-      return once(this, 'tokens', new Map(classes));
+      return (made.tokens ??= new Map(
+        [...tokenArguments(tool.inputSchema).keys()].map((name) => [name, classOfToken(args[name]) ?? ''] as const),
+      ));
     },
     get principal() {
       const { issuer, subject, actor, groups, scopes, claims } = principal;
-      const facts = { issuer, subject, actor, groups, scopes, claims };
-      return once(this, 'principal', toCel(facts, undefined));
+      return (made.principal ??= toCel({ issuer, subject, actor, groups, scopes, claims }, undefined));
     },
     get tool() {
-      return once(
-        this,
-        'tool',
-        new Map<string, CelInput>(Object.entries({ name: tool.name, backend: tool.backend.name, ...tool.annotations })),
-      );
+      return (made.tool ??= new Map<string, CelInput>(
+        Object.entries({ name: tool.name, backend: tool.backend.name, ...tool.annotations }),
+      ));
     },
-    session: new Map([['id', session]]),
+    get session() {
+      return (made.session ??= new Map([['id', session]]));
+    },
     get now() {
-      return once(this, 'now', timestampFromMs(now));
+      return (made.now ??= timestampFromMs(now));
     },
   };
-}
-
-/** Replaces a getter by its value: a hundred rules ask for the same arguments. */
-function once(target: object, name: string, value: CelInput): CelInput {
-  Object.defineProperty(target, name, { value });
-  return value;
 }
 
 /**
