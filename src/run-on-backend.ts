@@ -1,5 +1,6 @@
 // Doors 6 to 8: lease, call, mask. Whatever happens in there comes back as how the call ended; it never rejects.
 import type { Call } from './core/broker.ts';
+import { isOverdue } from './core/cancelled.ts';
 import type { Clock, Stopwatch } from './core/clock.ts';
 import type { LeaseHold, Leases } from './core/credential.ts';
 import { firstOf, untilAborted, within } from './core/deadline.ts';
@@ -193,9 +194,8 @@ function saidOf({ words, detail }: BackendError, tool: Tool): { readonly words?:
 }
 
 export function whyStopped(signal: AbortSignal): 'deadline_exceeded' | 'stopped_by_operator' | 'cancelled' {
-  const { reason } = signal as { reason: unknown };
-  if (reason instanceof StoppedByOperator) return 'stopped_by_operator';
-  return reason instanceof DOMException && reason.name === 'TimeoutError' ? 'deadline_exceeded' : 'cancelled';
+  if (signal.reason instanceof StoppedByOperator) return 'stopped_by_operator';
+  return isOverdue(signal) ? 'deadline_exceeded' : 'cancelled';
 }
 
 /** A fault's message may quote data of the backend's: its name alone goes to the log. */

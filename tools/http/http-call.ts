@@ -2,6 +2,7 @@
 // says when, and reads the answer. Throws BackendError alone.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher, Pool } from 'undici';
+import { stoppedBy } from '../../src/core/cancelled.ts';
 import { BackendError } from '../../src/core/errors.ts';
 import type { Lease } from '../../src/core/evidence.ts';
 import type { JsonObject } from '../../src/core/json.ts';
@@ -55,7 +56,7 @@ export async function callHttp(operation: HttpOperation, call: ToolCall): Promis
       `${backend} declares no credential, and connections belong to a lease`,
     );
   }
-  if (signal.aborted) throw stopped(signal);
+  if (signal.aborted) throw stoppedBy(signal);
   const request = requestOf(operation, call, lease);
   try {
     const pool = poolOf(lease, backend, options, resolve);
@@ -65,7 +66,7 @@ export async function callHttp(operation: HttpOperation, call: ToolCall): Promis
     if (error instanceof BackendError) throw error;
     if (error instanceof UnreachableAddress) throw connectionError(error, plan.method, address);
     // Whether a change that was sent was made, only its answer could have told.
-    if (signal.aborted && isSafe(plan.method)) throw stopped(signal);
+    if (signal.aborted && isSafe(plan.method)) throw stoppedBy(signal);
     if (signal.aborted) throw new BackendError('outcome_unknown', `${address}: the call was stopped after it was sent`);
     throw connectionError(error, plan.method, address);
   }
@@ -180,11 +181,4 @@ async function read(
     if (!isSafe(method)) return { body: null, omitted: `The call was made. ${error.words}` };
     throw new BackendError('backend_failed', `${address}: ${error.message}`, { words: error.words });
   }
-}
-
-function stopped(signal: AbortSignal): BackendError {
-  const late = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
-  return late
-    ? new BackendError('deadline_exceeded', 'the deadline of the call passed')
-    : new BackendError('cancelled', 'the call was cancelled, or its lease ended');
 }

@@ -1,6 +1,7 @@
 // One call of an upstream's tool: the definition is compared before it goes out, and what comes back is cleaned, held
 // against what was pinned, and bounded.
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from '@modelcontextprotocol/client';
+import { stoppedBy } from '../../src/core/cancelled.ts';
 import { connectionProblem } from '../../src/core/connection-problem.ts';
 import { BackendError, REFUSALS } from '../../src/core/errors.ts';
 import { isJsonObject, type Json } from '../../src/core/json.ts';
@@ -36,7 +37,7 @@ export async function callUpstream(
       `${tool.backend} declares no credential, and a connection lives on a lease`,
     );
   }
-  if (signal.aborted) throw stopped(signal);
+  if (signal.aborted) throw stoppedBy(signal);
   let connection: UpstreamConnection;
   try {
     connection = await upstream.connection(lease, signal);
@@ -103,16 +104,9 @@ function cleanProgress({ progress, total, message }: Progress): Progress {
   };
 }
 
-function stopped(signal: AbortSignal): BackendError {
-  const late = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
-  return late
-    ? new BackendError('deadline_exceeded', 'the deadline of the call passed')
-    : new BackendError('cancelled', 'the call was cancelled, or its lease ended');
-}
-
 /** Nothing was asked of the tool yet. */
 function notCalled(error: unknown, { backend }: UpstreamTool, signal: AbortSignal): BackendError {
-  if (signal.aborted) return stopped(signal);
+  if (signal.aborted) return stoppedBy(signal);
   if (error instanceof BackendError) return error;
   return new BackendError('backend_unavailable', `${backend}: ${connectFailure(error)}`, { cause: error });
 }
@@ -147,7 +141,7 @@ function callFailed(error: unknown, tool: UpstreamTool, signal: AbortSignal, end
   if (error instanceof SdkHttpError && error.status !== undefined && error.status < 500)
     return new BackendError('backend_rejected', `${name}: ${connectFailure(error)}`);
   // From here on nobody knows whether it was done.
-  const why = signal.aborted ? stopped(signal).detail : (ending ?? connectFailure(error));
+  const why = signal.aborted ? stoppedBy(signal).detail : (ending ?? connectFailure(error));
   if (!readOnly) return new BackendError('outcome_unknown', `${name}: ${why}`, { cause: error });
-  return signal.aborted ? stopped(signal) : new BackendError('backend_failed', `${name}: ${why}`, { cause: error });
+  return signal.aborted ? stoppedBy(signal) : new BackendError('backend_failed', `${name}: ${why}`, { cause: error });
 }

@@ -1,5 +1,6 @@
 // Runs one statement as one transaction under the lease's login, within its limits, and stops when it is told to.
 import type pg from 'pg';
+import { stoppedBy } from '../../src/core/cancelled.ts';
 import type { Json, JsonObject } from '../../src/core/json.ts';
 import { untilAborted } from '../../src/core/deadline.ts';
 import { BackendError } from '../../src/core/errors.ts';
@@ -64,19 +65,12 @@ export async function callStatement(statement: Statement, call: ToolCall): Promi
 }
 
 async function connect({ backend, url }: Statement, { signal }: ToolCall, pool: pg.Pool): Promise<pg.PoolClient> {
-  if (signal.aborted) throw stopped(signal);
+  if (signal.aborted) throw stoppedBy(signal);
   try {
     return await untilAborted(pool.connect(), signal, { late: (client) => client.release() });
   } catch (error) {
-    throw signal.aborted ? stopped(signal) : backendError(error, `${backend} at ${new URL(url).host}`);
+    throw signal.aborted ? stoppedBy(signal) : backendError(error, `${backend} at ${new URL(url).host}`);
   }
-}
-
-function stopped(signal: AbortSignal): BackendError {
-  const late = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
-  return late
-    ? new BackendError('deadline_exceeded', 'the deadline of the call passed')
-    : new BackendError('cancelled', 'the call was cancelled, or its lease ended');
 }
 
 /** One call on one connection. */
@@ -113,7 +107,7 @@ class Run {
     this.#stage = 'preparing';
     const prepared = await prepareOn(this.#client, sql.text);
     const plan = explained && (await planOf(this.#client, explained));
-    if (signal.aborted) throw stopped(signal);
+    if (signal.aborted) throw stoppedBy(signal);
     const values = sql.parameters.map((name, index) => encode(args[name], prepared.parameters[index] ?? 0));
     const rows = new Rows(prepared, limits);
     const remaining = Math.max(1, deadline - Date.now());
@@ -140,7 +134,7 @@ class Run {
     const [, , stepped] = await fly(this.#client, [...begin, statement], MAX_CHANGE_ANSWER_BYTES);
     // Rendered before it is committed: what cannot be told is not done.
     const answer = rows.answer(stepped?.count);
-    if (signal.aborted) throw stopped(signal);
+    if (signal.aborted) throw stoppedBy(signal);
     this.#stage = 'committing';
     await fly(this.#client, [{ statement: COMMIT }], READ_SLACK_BYTES);
     this.#stage = 'done';
@@ -184,10 +178,10 @@ class Run {
           { cause: error },
         );
       }
-      return signal.aborted ? stopped(signal) : told;
+      return signal.aborted ? stoppedBy(signal) : told;
     }
     if (!this.#discard) await this.#recover(stage);
-    if (signal.aborted) return stopped(signal);
+    if (signal.aborted) return stoppedBy(signal);
     const timedOut = codeOf(error) === '57014' && Date.now() >= deadline - 50;
     return timedOut ? new BackendError('deadline_exceeded', told.detail, { cause: error }) : told;
   }
