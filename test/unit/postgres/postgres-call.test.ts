@@ -373,7 +373,7 @@ describe('stopping', () => {
     await write("insert into notes values (70, 'seventy')");
     await using other = await shop.lease();
     const holder = callTool(
-      shop.tool("update notes set body = 'held' where id = 70 returning pg_sleep(2)::text", { readOnly: false }),
+      shop.tool("update notes set body = 'held' where id = 70 returning pg_sleep(4)::text", { readOnly: false }),
       other,
     );
     await until(async () => (await running(other.role)).length === 1);
@@ -381,7 +381,7 @@ describe('stopping', () => {
       shop.tool("update notes set body = 'mine' where id = 70", { readOnly: false }),
       lease,
       {},
-      { timeoutMs: 800 },
+      { timeoutMs: 3_000 },
     );
     await expect(call).rejects.toMatchObject({
       code: 'backend_failed',
