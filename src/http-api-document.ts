@@ -43,7 +43,10 @@ export function apiDocument(publicUrl: string, version: string): JsonObject {
 }
 
 function described(operation: Operation): JsonObject {
-  const problems: Record<number, string> = { ...COMMON_PROBLEMS, ...operation.problems };
+  const { roles } = operation;
+  const role = roles === undefined ? [] : [`It takes the role ${roles.join(' or ')}.`];
+  const forbidden = [...role, operation.problems[403] ?? []].flat().join(' ');
+  const problems = { ...COMMON_PROBLEMS, ...operation.problems, ...(forbidden !== '' && { 403: forbidden }) };
   const { properties = {} } = schemaOf(operation.query, 'input');
   const query = Object.entries(properties as JsonObject).map(([name, schema]) => ({ name, in: 'query', schema }));
   const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => {

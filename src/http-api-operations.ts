@@ -1,8 +1,8 @@
 // The operations of the people's API: what is served and what its document says of it stand in one table.
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { ApprovalDesk } from './approval/approval-desk.ts';
 import { reviewRefusedWords } from './approval/review-words.ts';
-import type { Person, ReviewRefused } from './core/approval.ts';
+import type { Person, ReviewRefused, Role } from './core/approval.ts';
 import {
   approvalJson,
   erasedSchema,
@@ -12,6 +12,7 @@ import {
   grantJson,
   grantListSchema,
   listSchema,
+  nothing,
   openedJson,
   openedSchema,
   revokedSchema,
@@ -51,6 +52,8 @@ export interface Operation {
   readonly summary: string;
   readonly query: z.ZodObject;
   readonly body?: z.ZodType;
+  /** One of these is needed; left out, it is for whoever has signed in. */
+  readonly roles?: readonly Role[];
   /** Of an answer that is no problem. */
   readonly status: 200 | 201;
   readonly answer: z.ZodType;
@@ -58,8 +61,6 @@ export interface Operation {
   readonly problems: Readonly<Record<number, string>>;
   run(asked: Asked): Promise<Answered>;
 }
-
-const nothing = z.strictObject({});
 
 export const OPERATIONS: readonly Operation[] = [
   {
@@ -170,14 +171,11 @@ export const OPERATIONS: readonly Operation[] = [
       'Erases arguments and results that were kept beside log entries. The entries stay, and the log still verifies.',
     query: nothing,
     body: erasureSchema,
+    roles: ['admin'],
     status: 201,
     answer: erasedSchema,
-    problems: {
-      403: 'It takes the role admin.',
-      404: 'One of the entries has nothing to erase, or there is no such retention rule.',
-    },
-    async run({ desk, erasures, person, body }) {
-      if (!desk.rolesOf(person).includes('admin')) return { problem: NOT_ADMIN };
+    problems: { 404: 'One of the entries has nothing to erase, or there is no such retention rule.' },
+    async run({ erasures, person, body }) {
       const erased = await erasures.erase(person, body as z.output<typeof erasureSchema>);
       if (erased === 'unknown_rule') return { problem: NO_SUCH_RULE };
       return erased === 'missing' ? { problem: NOTHING_TO_ERASE } : { value: { erased } };
@@ -187,12 +185,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...TOKEN_OPERATIONS,
 ];
 
-const NOT_ADMIN: Problem = {
-  status: 403,
-  code: 'not_admin',
-  title: 'Nothing was erased.',
-  detail: 'It takes the role admin, which the configuration gives under `roles`.',
-};
 const NOTHING_TO_ERASE: Problem = {
   status: 404,
   code: 'nothing_to_erase',

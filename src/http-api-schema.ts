@@ -10,6 +10,9 @@ import { MAX_ERASED_ENTRIES, MAX_REASON_CHARS } from './core/limits.ts';
 /** Of the digest: enough to recognise a request by, on a page or over the phone. */
 const DIGEST_CHARS = 12;
 
+/** Of a query, or a body, that has nothing to say. */
+export const nothing = z.strictObject({});
+
 export const time = z.iso.datetime().describe('RFC 3339, in UTC.');
 const state = z.enum(APPROVAL_STATES);
 

@@ -5,12 +5,11 @@ import type { LeaseRecord } from './core/lease-records.ts';
 import { MAX_REASON_CHARS } from './core/limits.ts';
 import { PRINCIPAL_KINDS, type Switch } from './core/switches.ts';
 import type { Asked, Operation } from './http-api-operations.ts';
-import { approvalSchema, person, time } from './http-api-schema.ts';
+import { approvalSchema, nothing, person, time } from './http-api-schema.ts';
 import type { Problem } from './http-problem.ts';
 import type { PrincipalTarget, SeenBackend, SeenCaller, Stopped, SwitchRefused } from './switches/operator-desk.ts';
 
 const { principal } = approvalSchema.shape;
-const nothing = z.strictObject({});
 
 const leaseSchema = z.object({
   id: z.string().describe('UUIDv7.'),
@@ -80,9 +79,6 @@ const targetSchema = z.strictObject({
 const READERS: readonly Role[] = ['admin', 'auditor'];
 const CHANGERS: readonly Role[] = ['admin'];
 
-const MAY_NOT_READ = 'It takes the role admin or auditor.';
-const MAY_NOT_CHANGE = 'It takes the role admin.';
-
 export const SWITCH_OPERATIONS: readonly Operation[] = [
   {
     id: 'listLeases',
@@ -91,11 +87,12 @@ export const SWITCH_OPERATIONS: readonly Operation[] = [
     pattern: /^\/leases$/,
     summary: 'Credentials that exist at backends now, newest first.',
     query: limitSchema,
+    roles: READERS,
     status: 200,
     answer: leaseListSchema,
-    problems: { 403: MAY_NOT_READ },
+    problems: {},
     run: (asked) =>
-      answered(asked, READERS, async ({ operators, query }) => {
+      answered(asked, async ({ operators, query }) => {
         const { limit } = query as z.output<typeof limitSchema>;
         return { leases: (await operators.leases(limit)).map(leaseJson) };
       }),
@@ -108,11 +105,12 @@ export const SWITCH_OPERATIONS: readonly Operation[] = [
     summary: 'Takes a lease back: calls on it are stopped, and its credential ends at the backend, within a second.',
     query: nothing,
     body: reasonSchema,
+    roles: CHANGERS,
     status: 200,
     answer: doneSchema,
-    problems: { 403: MAY_NOT_CHANGE, 404: 'There is no such lease.', 409: 'It is over, or taken back already.' },
+    problems: { 404: 'There is no such lease.', 409: 'It is over, or taken back already.' },
     run: (asked) =>
-      answered(asked, CHANGERS, ({ operators, person: by, parameters }) =>
+      answered(asked, ({ operators, person: by, parameters }) =>
         operators.revokeLease(by, parameters['id'] ?? '', reasonOf(asked)),
       ),
   },
@@ -123,11 +121,12 @@ export const SWITCH_OPERATIONS: readonly Operation[] = [
     pattern: /^\/principals$/,
     summary: 'Who is blocked, and the sessions that run now.',
     query: limitSchema,
+    roles: READERS,
     status: 200,
     answer: principalListSchema,
-    problems: { 403: MAY_NOT_READ },
+    problems: {},
     run: (asked) =>
-      answered(asked, READERS, async ({ operators, query }) => {
+      answered(asked, async ({ operators, query }) => {
         const { limit } = query as z.output<typeof limitSchema>;
         const [blocks, sessions] = await Promise.all([operators.blocks(), operators.sessions(limit)]);
         return { blocks: blocks.map(blockJson), sessions: sessions.map(sessionJson) };
@@ -142,11 +141,12 @@ export const SWITCH_OPERATIONS: readonly Operation[] = [
       'Blocks a subject, an agent or a session: what it runs is stopped within a second, and nothing new begins.',
     query: nothing,
     body: targetSchema,
+    roles: CHANGERS,
     status: 201,
     answer: stoppedSchema,
-    problems: { 403: MAY_NOT_CHANGE, 409: 'It is blocked already, or it is you.' },
+    problems: { 409: 'It is blocked already, or it is you.' },
     run: (asked) =>
-      answered(asked, CHANGERS, ({ operators, person: by }) => operators.block(by, targetOf(asked), reasonOf(asked))),
+      answered(asked, ({ operators, person: by }) => operators.block(by, targetOf(asked), reasonOf(asked))),
   },
   {
     id: 'unblockPrincipal',
@@ -156,11 +156,12 @@ export const SWITCH_OPERATIONS: readonly Operation[] = [
     summary: 'Lets a subject, an agent or a session call again.',
     query: nothing,
     body: targetSchema,
+    roles: CHANGERS,
     status: 200,
     answer: doneSchema,
-    problems: { 403: MAY_NOT_CHANGE, 409: 'It is not blocked.' },
+    problems: { 409: 'It is not blocked.' },
     run: (asked) =>
-      answered(asked, CHANGERS, ({ operators, person: by }) => operators.unblock(by, targetOf(asked), reasonOf(asked))),
+      answered(asked, ({ operators, person: by }) => operators.unblock(by, targetOf(asked), reasonOf(asked))),
   },
   {
     id: 'listBackends',
@@ -169,11 +170,12 @@ export const SWITCH_OPERATIONS: readonly Operation[] = [
     pattern: /^\/backends$/,
     summary: 'The backends that tools are declared on, and those that are disabled.',
     query: nothing,
+    roles: READERS,
     status: 200,
     answer: backendListSchema,
-    problems: { 403: MAY_NOT_READ },
+    problems: {},
     run: (asked) =>
-      answered(asked, READERS, async ({ operators }) => ({ backends: (await operators.backends()).map(backendJson) })),
+      answered(asked, async ({ operators }) => ({ backends: (await operators.backends()).map(backendJson) })),
   },
   {
     id: 'disableBackend',
@@ -183,11 +185,12 @@ export const SWITCH_OPERATIONS: readonly Operation[] = [
     summary: 'Stops every call on a backend within a second, ends its leases, and lets none begin.',
     query: nothing,
     body: reasonSchema,
+    roles: CHANGERS,
     status: 201,
     answer: stoppedSchema,
-    problems: { 403: MAY_NOT_CHANGE, 404: 'No policy file declares it.', 409: 'It is disabled already.' },
+    problems: { 404: 'No policy file declares it.', 409: 'It is disabled already.' },
     run: (asked) =>
-      answered(asked, CHANGERS, ({ operators, person: by, parameters }) =>
+      answered(asked, ({ operators, person: by, parameters }) =>
         operators.disable(by, nameIn(parameters), reasonOf(asked)),
       ),
   },
@@ -199,11 +202,12 @@ export const SWITCH_OPERATIONS: readonly Operation[] = [
     summary: 'Lets calls reach a backend again.',
     query: nothing,
     body: reasonSchema,
+    roles: CHANGERS,
     status: 200,
     answer: doneSchema,
-    problems: { 403: MAY_NOT_CHANGE, 409: 'It is not disabled.' },
+    problems: { 409: 'It is not disabled.' },
     run: (asked) =>
-      answered(asked, CHANGERS, ({ operators, person: by, parameters }) =>
+      answered(asked, ({ operators, person: by, parameters }) =>
         operators.enable(by, nameIn(parameters), reasonOf(asked)),
       ),
   },
@@ -211,22 +215,11 @@ export const SWITCH_OPERATIONS: readonly Operation[] = [
 
 type Answer = SwitchRefused | 'revoked' | 'unblocked' | 'enabled' | Stopped | object;
 
-/** For those with one of these roles alone. A word means that it was done. */
-async function answered(
-  asked: Asked,
-  roles: readonly Role[],
-  work: (asked: Asked) => Promise<Answer>,
-): ReturnType<Operation['run']> {
-  const theirs = asked.desk.rolesOf(asked.person);
-  if (!roles.some((role) => theirs.includes(role))) return { problem: wrongRole(roles) };
+/** A word means that it was done. */
+async function answered(asked: Asked, work: (asked: Asked) => Promise<Answer>): ReturnType<Operation['run']> {
   const answer = await work(asked);
   if (typeof answer === 'string') return { value: { done: true } };
   return 'refused' in answer ? { problem: switchProblem(answer) } : { value: answer };
-}
-
-function wrongRole(roles: readonly Role[]): Problem {
-  const detail = `It takes the role ${roles.join(' or ')}, which the configuration gives under \`roles\`.`;
-  return { status: 403, code: 'wrong_role', title: 'Nothing was shown or changed.', detail };
 }
 
 const TITLE = 'Nothing was changed.';

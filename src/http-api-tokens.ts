@@ -1,11 +1,11 @@
 // The operations of the people's API that show what a token stands for. Part of the table in src/http-api-operations.ts.
 import { z } from 'zod';
 import { MAX_REASON_CHARS } from './core/limits.ts';
-import type { Asked, Operation } from './http-api-operations.ts';
+import type { Operation } from './http-api-operations.ts';
+import { nothing } from './http-api-schema.ts';
 import type { Problem } from './http-problem.ts';
 import type { RevealRefused } from './masking/reveals.ts';
 
-const nothing = z.strictObject({});
 const asked = z.strictObject({
   token: z.string().min(1).max(100).describe('As it stands in a result or in the log.'),
   reason: z.string().trim().min(1).max(MAX_REASON_CHARS).describe('Why; it stands in the log.'),
@@ -27,11 +27,11 @@ export const TOKEN_OPERATIONS: readonly Operation[] = [
     summary: 'What a token stands for; or, where that takes two people, a request that another one must agree to.',
     query: nothing,
     body: asked,
+    roles: ['revealer'],
     status: 201,
     answer: z.union([revealed, requested]),
-    problems: { 403: 'It takes the role revealer.', 404: 'There is no such token.', 410: 'The token is too old.' },
+    problems: { 404: 'There is no such token.', 410: 'The token is too old.' },
     async run(call) {
-      if (!mayReveal(call)) return { problem: NOT_REVEALER };
       const { token, reason } = call.body as z.output<typeof asked>;
       const answer = await call.reveals.reveal(call.person, token, reason);
       if ('refused' in answer) return { problem: problemOf(answer.refused) };
@@ -47,15 +47,15 @@ export const TOKEN_OPERATIONS: readonly Operation[] = [
     summary: 'Agrees that somebody else sees what a token stands for. You do not see it.',
     query: nothing,
     body: nothing,
+    roles: ['revealer'],
     status: 200,
     answer: z.object({ approved: z.literal(true) }),
     problems: {
-      403: 'It takes the role revealer, or the request is your own.',
+      403: 'The request is your own.',
       404: 'There is no such request.',
       409: 'Somebody has agreed before.',
     },
     async run(call) {
-      if (!mayReveal(call)) return { problem: NOT_REVEALER };
       const answer = await call.reveals.approve(call.person, call.parameters['id'] ?? '');
       return answer === 'approved' ? { value: { approved: true } } : { problem: problemOf(answer) };
     },
@@ -68,32 +68,21 @@ export const TOKEN_OPERATIONS: readonly Operation[] = [
     summary: 'What the token of your request stands for, once somebody has agreed. It can be collected once.',
     query: nothing,
     body: nothing,
+    roles: ['revealer'],
     status: 200,
     answer: revealed,
     problems: {
-      403: 'It takes the role revealer, or the request is not yours.',
+      403: 'The request is not yours.',
       404: 'There is no such request.',
       409: 'Nobody has agreed yet.',
       410: 'The token is too old.',
     },
     async run(call) {
-      if (!mayReveal(call)) return { problem: NOT_REVEALER };
       const answer = await call.reveals.collect(call.person, call.parameters['id'] ?? '');
       return 'refused' in answer ? { problem: problemOf(answer.refused) } : { value: answer };
     },
   },
 ];
-
-function mayReveal({ desk, person }: Asked): boolean {
-  return desk.rolesOf(person).includes('revealer');
-}
-
-const NOT_REVEALER: Problem = {
-  status: 403,
-  code: 'not_revealer',
-  title: 'Nothing was shown.',
-  detail: 'It takes the role revealer, which the configuration gives under `roles`.',
-};
 
 const REFUSED: Readonly<Record<RevealRefused, readonly [status: number, detail: string]>> = {
   unknown_token: [

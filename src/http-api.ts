@@ -1,10 +1,10 @@
 // The people's API under /api/v1, mounted by src/http.ts. In order: Host and Origin, identity from the headers alone,
-// operation, parameters and body, then the desk. An agent's token opens nothing here.
+// operation, parameters and body, block and role, then the desk. An agent's token opens nothing here.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { ApprovalDesk } from './approval/approval-desk.ts';
 import { StoreError } from './core/errors.ts';
-import type { Person } from './core/approval.ts';
+import type { Person, Role } from './core/approval.ts';
 import type { Switches } from './core/switches.ts';
 import { API_PATH, apiDocument } from './http-api-document.ts';
 import { OPERATIONS, type Operation } from './http-api-operations.ts';
@@ -120,7 +120,8 @@ export function createHttpApi(options: HttpApiOptions): HttpMount {
     const { desk, operators, erasures, reveals, publicUrl } = options;
     const asked = { desk, operators, erasures, reveals, publicUrl, person, parameters, query: query.data, body };
     try {
-      const answered = (await options.isBlocked(person)) ? { problem: BLOCKED } : await operation.run(asked);
+      const shut = (await options.isBlocked(person)) ? BLOCKED : wrongRole(operation, desk.rolesOf(person));
+      const answered = shut === undefined ? await operation.run(asked) : { problem: shut };
       if ('problem' in answered) sendProblem(response, answered.problem);
       else sendJson(response, operation.status, answered.value);
     } catch (error) {
@@ -137,6 +138,13 @@ const BLOCKED: Problem = {
   title: 'An operator has blocked you here.',
   detail: 'Nothing was shown or changed. Ask another admin to unblock you.',
 };
+
+function wrongRole({ roles }: Operation, theirs: readonly Role[]): Problem | undefined {
+  if (roles === undefined || roles.some((role) => theirs.includes(role))) return undefined;
+  const detail = `It takes the role ${roles.join(' or ')}, which the configuration gives under \`roles\`.`;
+  return { status: 403, code: 'wrong_role', title: 'Nothing was shown or changed.', detail };
+}
+
 const UNEXPECTED_BODY = 'The body is not as expected.';
 const UNAVAILABLE: Problem = {
   status: 503,

@@ -64,9 +64,9 @@ const asked = { reason: 'a complaint' };
 describe('what a token stands for', () => {
   it('is shown to nobody without the role, whatever other role they have', async () => {
     for (const person of ['ada', 'paula']) {
-      expect(await ask('', person, { ...asked, token })).toMatchObject({ status: 403, body: { code: 'not_revealer' } });
+      expect(await ask('', person, { ...asked, token })).toMatchObject({ status: 403, body: { code: 'wrong_role' } });
       for (const what of ['approval', 'value']) {
-        expect(await ask(`/x/${what}`, person, {})).toMatchObject({ status: 403, body: { code: 'not_revealer' } });
+        expect(await ask(`/x/${what}`, person, {})).toMatchObject({ status: 403, body: { code: 'wrong_role' } });
       }
     }
   });
@@ -102,7 +102,7 @@ describe('what a token stands for', () => {
     expect(shown).toMatchObject({ code: 0, out: 'ada@example.com\n' });
     const refused = await run('paula', ['reveal', token, '--reason', 'x', '--json']);
     expect(refused).toMatchObject({ code: 1, out: '' });
-    expect(JSON.parse(refused.err)).toMatchObject({ code: 'not_revealer' });
+    expect(JSON.parse(refused.err)).toMatchObject({ code: 'wrong_role' });
     expect(broker.logLines.join()).not.toContain('ada@example.com');
   });
 });
