@@ -1,5 +1,5 @@
 // What the log is told about an approval. Pure.
-import type { Approval, ApprovalState, Review } from '../core/approval.ts';
+import { named, type Approval, type ApprovalState, type Review } from '../core/approval.ts';
 import type { Ask } from '../core/approvals.ts';
 import { calledWith, type NewEntry } from '../core/entry.ts';
 
@@ -20,12 +20,11 @@ export function requestedEntry(approval: Approval, ask: Ask, preview: string | u
 }
 
 export function reviewedEntry(approval: Approval, review: Review, state: ApprovalState): NewEntry {
-  const { issuer, subject, name } = review.person;
   return {
     body: {
       ...subjectOf(approval),
       type: 'approval.reviewed',
-      person: { issuer, subject, name },
+      person: named(review.person),
       verdict: review.verdict,
       ...(review.reason === undefined ? {} : { reason: review.reason }),
       state,

@@ -1,5 +1,5 @@
 // Grants as the approve door uses them: given with a review, used by calls, ended once.
-import type { Approval, Person } from '../core/approval.ts';
+import { named, type Approval, type Person } from '../core/approval.ts';
 import type { ApprovalRecords } from '../core/approval-records.ts';
 import type { Ask, Obtained } from '../core/approvals.ts';
 import type { Clock } from '../core/clock.ts';
@@ -91,8 +91,7 @@ export function createGrants({ records, approvals, log, clock }: GrantsOptions):
 }
 
 function endedEntry(grant: Grant, reason: GrantEnd, person?: Person): NewEntry {
-  const by =
-    person === undefined ? {} : { person: { issuer: person.issuer, subject: person.subject, name: person.name } };
+  const by = person === undefined ? {} : { person: named(person) };
   return { body: { ...subjectOf(grant), type: 'grant.ended', reason, ...by } };
 }
 

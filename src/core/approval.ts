@@ -33,6 +33,13 @@ export interface Person {
   readonly groups: readonly string[];
 }
 
+/** A person as entries of the log and rows of the store name them. */
+export type NamedPerson = Pick<Person, 'issuer' | 'subject' | 'name'>;
+
+export function named({ issuer, subject, name }: Person): NamedPerson {
+  return { issuer, subject, name };
+}
+
 /** What a person may open; see `roles` in src/config.ts. Who may review what is the rule's business alone. */
 export type Role = (typeof ROLES)[number];
 export const ROLES = ['approver', 'auditor', 'admin', 'revealer'] as const;

@@ -1,12 +1,11 @@
 // Log entries, as they are handed to the store. `seq` and `time` are given where they are committed.
-import type { ApprovalState } from './approval.ts';
+import type { ApprovalState, NamedPerson } from './approval.ts';
 import { rememberCanonical } from './canonical-json.ts';
 import type { RefusalCode } from './errors.ts';
 import type { MaskCounts } from './evidence.ts';
 import type { GrantEnd } from './grants.ts';
 import type { DecisionReason, Effect, Invocation } from './invocation.ts';
 import type { JsonObject } from './json.ts';
-import type { NamedPerson } from './reveals.ts';
 import type { Tool } from './tool.ts';
 import type { Principal, PrincipalFacts } from './principal.ts';
 import type { PrincipalKind } from './switches.ts';
@@ -16,13 +15,6 @@ export interface EntryPrincipal {
   readonly issuer: string;
   readonly subject: string;
   readonly actor: string;
-}
-
-/** A person as they stand in entries. */
-interface EntryPerson {
-  readonly issuer: string;
-  readonly subject: string;
-  readonly name: string;
 }
 
 /** What every entry about an invocation carries. */
@@ -105,7 +97,7 @@ export type EntryBody =
     })
   | (OfApproval & {
       readonly type: 'approval.reviewed';
-      readonly person: { readonly issuer: string; readonly subject: string; readonly name: string };
+      readonly person: NamedPerson;
       readonly verdict: 'approve' | 'deny';
       readonly reason?: string;
       /** Of the approval, once the review was counted. */
@@ -124,7 +116,7 @@ export type EntryBody =
       readonly grant: string;
       readonly reason: GrantEnd;
       /** Who revoked it. */
-      readonly person?: { readonly issuer: string; readonly subject: string; readonly name: string };
+      readonly person?: NamedPerson;
     })
   | (OfApproval & { readonly type: 'approval.expired' | 'approval.cancelled' })
   | {
@@ -172,7 +164,7 @@ export type EntryBody =
       readonly session: string;
       readonly principal: EntryPrincipal;
       readonly reason: string;
-      readonly person: EntryPerson;
+      readonly person: NamedPerson;
     }
   | {
       readonly type: 'principal.blocked' | 'principal.unblocked';
@@ -182,13 +174,13 @@ export type EntryBody =
       /** Of a subject or agent; absent where every issuer is meant. */
       readonly issuer?: string;
       readonly reason: string;
-      readonly person: EntryPerson;
+      readonly person: NamedPerson;
     }
   | {
       readonly type: 'backend.disabled' | 'backend.enabled';
       readonly backend: string;
       readonly reason: string;
-      readonly person: EntryPerson;
+      readonly person: NamedPerson;
     }
   | { readonly type: 'policy.loaded'; readonly policy: string; readonly tools: number; readonly rules: number }
   | { readonly type: 'policy.refused'; readonly policy?: string; readonly problems: readonly string[] }
@@ -209,7 +201,7 @@ export type EntryBody =
       readonly entries: readonly number[];
       readonly reason: string;
       /** Who asked for it; absent where a retention rule did. */
-      readonly person?: { readonly issuer: string; readonly subject: string; readonly name: string };
+      readonly person?: NamedPerson;
     }
   | {
       /** What older keys had sealed is sealed under a new one. */
@@ -247,7 +239,7 @@ export type EntryBody =
   /** To the console. */
   | {
       readonly type: 'signin';
-      readonly person: { readonly issuer: string; readonly subject: string; readonly name: string };
+      readonly person: NamedPerson;
     }
   | {
       readonly type: 'auth.failures';

@@ -1,12 +1,6 @@
 // The port of requests to show a person what a token stands for, where that takes two people. Implemented in src/store.
+import type { NamedPerson } from './approval.ts';
 import type { Statement } from './store.ts';
-
-/** As entries name people. */
-export interface NamedPerson {
-  readonly issuer: string;
-  readonly subject: string;
-  readonly name: string;
-}
 
 export interface RevealRequest {
   readonly id: string;

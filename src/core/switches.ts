@@ -1,5 +1,5 @@
 // What operators stop: principals, backends, leases. The words that the pipeline, the store and the people's side share.
-import type { Person } from './approval.ts';
+import type { NamedPerson, Person } from './approval.ts';
 import { refuse, type Refusal } from './errors.ts';
 import type { LeaseRecord } from './lease-records.ts';
 import type { Principal } from './principal.ts';
@@ -17,9 +17,6 @@ export interface Target {
   /** Of a subject or an agent; left out, it is meant at every issuer. */
   readonly issuer?: string | undefined;
 }
-
-/** As entries and rows name a person. */
-export type NamedPerson = Pick<Person, 'issuer' | 'subject' | 'name'>;
 
 /** A target that is stopped now. */
 export interface Switch extends Target {

@@ -1,6 +1,6 @@
 // Erases payloads, so that the log still verifies: the entries stay, and one more says what is gone, why and at whose word.
 // Those of entries, of one call, of all that is older than a day, or of what a retention rule is about.
-import type { Person } from '../core/approval.ts';
+import { named, type Person } from '../core/approval.ts';
 import type { Clock } from '../core/clock.ts';
 import { MAX_ERASED_ENTRIES } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
@@ -66,8 +66,7 @@ export function createErasures({ log, payloads, rules = [], clock }: ErasuresOpt
   const lookedAt = new Map<string, number>();
 
   async function erase(entries: readonly number[], { reason, person }: Why): Promise<void> {
-    const by =
-      person === undefined ? {} : { person: { issuer: person.issuer, subject: person.subject, name: person.name } };
+    const by = person === undefined ? {} : { person: named(person) };
     await log.append(
       [{ body: { type: 'payload.erased', entries, reason, ...by } }],
       entries.map((seq) => payloads.erased(seq)),

@@ -1,10 +1,10 @@
 // Shows a person what a token stands for: never without a word in the log that is durable before, and, where the deployment
 // wants it, never without a second person. Who may ask at all is decided before.
-import type { Person } from '../core/approval.ts';
+import { named, type NamedPerson, type Person } from '../core/approval.ts';
 import type { Clock } from '../core/clock.ts';
 import { REVEAL_REQUEST_MS } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
-import type { NamedPerson, RevealRecords } from '../core/reveals.ts';
+import type { RevealRecords } from '../core/reveals.ts';
 import { Conflict } from '../core/store.ts';
 import { TokenError, type TokenVault } from '../core/token-vault.ts';
 import { uuidv7 } from '../core/uuid.ts';
@@ -99,10 +99,6 @@ export function createReveals({ vault, records, log, clock, secondPerson }: Reve
       return found;
     },
   };
-}
-
-function named({ issuer, subject, name }: Person): NamedPerson {
-  return { issuer, subject, name };
 }
 
 function isSame(one: NamedPerson, other: NamedPerson): boolean {

@@ -1,5 +1,6 @@
 // The `reveals` table: who has asked to see what a token stands for, and who has agreed. See src/core/reveals.ts.
-import type { NamedPerson, RevealRecords } from '../core/reveals.ts';
+import type { NamedPerson } from '../core/approval.ts';
+import type { RevealRecords } from '../core/reveals.ts';
 import type { Store } from '../core/store.ts';
 import { queries, statement } from './queries.ts';
 import type { RevealsTable } from './schema.ts';

@@ -1,7 +1,8 @@
 // The `switches` table, and the marks on leases that were taken back; see src/core/switches.ts.
 import { sql, type SqlBool } from 'kysely';
+import type { NamedPerson } from '../core/approval.ts';
 import type { Statement, Store } from '../core/store.ts';
-import type { NamedPerson, Switch, SwitchRecords, Target } from '../core/switches.ts';
+import type { Switch, SwitchRecords, Target } from '../core/switches.ts';
 import { leaseFromRow } from './lease-records.ts';
 import { queries, statement } from './queries.ts';
 import type { LeasesTable, SessionsTable, SwitchesTable } from './schema.ts';

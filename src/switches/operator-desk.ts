@@ -5,12 +5,11 @@ import type { LeaseRecord } from '../core/lease-records.ts';
 import { SESSION_IDLE_MS } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { Person } from '../core/approval.ts';
+import { named, type NamedPerson, type Person } from '../core/approval.ts';
 import type { PolicySet } from '../core/policy.ts';
 import { Conflict } from '../core/store.ts';
 import {
   concerns,
-  type NamedPerson,
   type PrincipalKind,
   type SeenSession,
   type Switch,
@@ -81,7 +80,7 @@ export function createOperatorDesk(options: OperatorDeskOptions): OperatorDesk {
   const { records, log, clock } = options;
 
   async function switchOff(person: Person, target: Target, reason: string): Promise<Stopped | SwitchRefused> {
-    const by = namedPerson(person);
+    const by = named(person);
     const leases = await records.countLeases(target);
     try {
       const body = entryOf(target, 'off', reason, by);
@@ -94,7 +93,7 @@ export function createOperatorDesk(options: OperatorDeskOptions): OperatorDesk {
   }
 
   async function switchOn(person: Person, target: Target, reason: string): Promise<SwitchRefused | undefined> {
-    const by = namedPerson(person);
+    const by = named(person);
     try {
       await log.append([{ body: entryOf(target, 'on', reason, by) }], records.on(target, by));
     } catch (error) {
@@ -126,7 +125,7 @@ export function createOperatorDesk(options: OperatorDeskOptions): OperatorDesk {
     async revokeLease(person, id, reason) {
       const lease = await records.lease(id);
       if (lease === undefined) return { refused: 'unknown', hint: undefined };
-      const by = namedPerson(person);
+      const by = named(person);
       const { backend, provider, reference, session, principal } = lease;
       const body = { type: 'lease.recalled', lease: id, backend, provider, reference, session, principal } as const;
       try {
@@ -196,8 +195,4 @@ function entryOf({ kind, name, issuer }: Target, to: 'off' | 'on', reason: strin
   }
   const type = to === 'off' ? 'principal.blocked' : 'principal.unblocked';
   return { type, kind, name, ...(issuer === undefined ? {} : { issuer }), reason, person };
-}
-
-function namedPerson({ issuer, subject, name }: Person): NamedPerson {
-  return { issuer, subject, name };
 }
