@@ -12,18 +12,19 @@ import { parseStrictJson } from '../core/strict-json.ts';
  */
 export function parseJsonText(text: string): Json | undefined {
   const exact = MAY_HOLD_INEXACT_NUMBERS.test(text) ? quoteInexactNumbers(text) : text;
-  const parsed = parseStrictJson(exact.startsWith(BYTE_ORDER_MARK) ? exact.slice(1) : exact, {
-    maxDepth: MAX_JSON_DEPTH,
-  });
+  const parsed = parseStrictJson(exact.trim(), { maxDepth: MAX_JSON_DEPTH });
   if (parsed.ok) return parsed.value;
   if (isJson(text)) throw new WithheldError(`JSON inside a string: ${parsed.reason}`);
   return undefined;
 }
 
-/** Whether a text begins as a JSON object, array or string does. Cheap enough to ask of every string. */
+/**
+ * Whether a text begins as a JSON object, array or string does, after white space of any kind: a reader of the text does not
+ * mind a no-break space, or a byte order mark. Cheap enough to ask of every string.
+ */
 export function mayBeJson(text: string): boolean {
   const first = text.charCodeAt(0);
-  if (first > 0x7b && first !== 0xfeff) return false;
+  if (first > 0x7b && first < 0xa0) return false;
   return STARTS_AS_JSON.test(text);
 }
 
@@ -37,12 +38,10 @@ export function looksLikeBrokenJson(text: string): boolean {
   return STARTS_WITH_MEMBERS.test(text);
 }
 
-const BYTE_ORDER_MARK = '\ufeff';
-const STARTS_AS_JSON = /^\ufeff?[ \t\r\n]*[{["]/;
-const BEGINS_AS_JSON =
-  /^\ufeff?[ \t\r\n]*(?:"|\{[ \t\r\n]*["}]|\[[ \t\r\n]*[\]{["\d-]|\[[ \t\r\n]*(?:true|false|null)\b)/;
+const STARTS_AS_JSON = /^\s*[{["]/;
+const BEGINS_AS_JSON = /^\s*(?:"|\{[ \t\r\n]*["}]|\[[ \t\r\n]*[\]{["\d-]|\[[ \t\r\n]*(?:true|false|null)\b)/;
 /** `{"a":`, `[{'a' :`, `{a:`; not prose such as `[12:30] started`. */
-const STARTS_WITH_MEMBERS = /^\ufeff?\s*[{[][{[\s]*["'][^]*["']\s*:|^\ufeff?[\s[]*\{\s*[\w$]+\s*:/;
+const STARTS_WITH_MEMBERS = /^\s*[{[][{[\s]*["'][^]*["']\s*:|^[\s[]*\{\s*[\w$]+\s*:/;
 /** Fifteen significant digits always fit; an exponent may go anywhere. */
 const MAY_HOLD_INEXACT_NUMBERS = /[\d.]{16}|\d[eE]/;
 /** A string that is not closed ends with the text, so that none of it is looked at again. */
@@ -56,7 +55,7 @@ function quoteInexactNumbers(text: string): string {
 
 function isJson(text: string): boolean {
   try {
-    JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
+    JSON.parse(text.trim());
     return true;
   } catch {
     return false;

@@ -29,7 +29,7 @@ export async function readAnswer(answer: Dispatcher.ResponseData, maxBytes: numb
   // Many answer with JSON and call it text: the paths of masks begin at its root all the same.
   if (!isJson && !/^\s*[[{]/.test(text)) return { body: text };
   try {
-    const value = parseExactJson(text);
+    const value = parseExactJson(isJson ? text : text.trim());
     return isJsonObject(value) ? value : { body: value };
   } catch {
     if (!isJson) return { body: text };

@@ -152,7 +152,7 @@ describe('an answer', () => {
   });
 
   it('is what it holds, not what it says it is: masks find JSON that is called text', async () => {
-    expect(await answerTo('text/plain', ' {"email":"ann@example.com"}')).toEqual({ email: 'ann@example.com' });
+    expect(await answerTo('text/plain', '\u00a0 {"email":"ann@example.com"}')).toEqual({ email: 'ann@example.com' });
     expect(await answerTo('text/json', '[{"email":"ann@example.com"}]')).toEqual({
       body: [{ email: 'ann@example.com' }],
     });

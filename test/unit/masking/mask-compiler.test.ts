@@ -291,6 +291,19 @@ describe('a masked answer', () => {
     ]);
   });
 
+  it.each(['\u00a0', '\ufeff\ufeff', '\u3000\n', '\u2028'])(
+    'masks JSON behind white space of any kind: %j',
+    (space) => {
+      const text = `${space}{"pw":"s3cret"}${space}`;
+      expect(masked({ text }, { path: '$..pw', with: 'redact' })).toEqual({ text: '{"pw":"[redacted]"}' });
+      expect(maskedTexts([text], redact)).toEqual(['{"pw":"[redacted]"}']);
+      expect(masked({ text: `${space}{"pw":1}` }, { path: '$.none', with: 'redact' })).toEqual({
+        text: `${space}{"pw":1}`,
+      });
+      expect(() => masked({ text: `${space}{"pw":"s3` }, { path: '$..pw', with: 'redact' })).toThrow(WithheldError);
+    },
+  );
+
   it('masks JSON that stands in the words of a link', () => {
     const link = { type: 'resource_link', uri: 'x:', name: '{"pw":"s3cret"}', description: ' [{"pw":"s3cret"}]' };
     const deep = compileMasks({ path: '$..pw', with: 'redact' }).apply({ content: [link] }, looseTokens);
