@@ -2,6 +2,7 @@
 import { colours as pc } from './colours.ts';
 import type { z } from 'zod';
 import type { ApprovalState } from '../core/approval.ts';
+import { callerOf } from '../core/principal.ts';
 import { printable } from '../core/printable.ts';
 import type { approvalSchema, openedSchema } from '../http-api-schema.ts';
 
@@ -23,7 +24,7 @@ export function approvalLine(approval: ListedApproval, now: number): string {
   const open = state === 'pending' || state === 'approved';
   const wants = open ? `  ${pc.dim(`needs ${printable(needs)}, ${timeLeft(approval.expiresAt, now)} left`)}` : '';
   const yours = state === 'pending' && mayApprove ? `  ${pc.bold('waits for you')}` : '';
-  return `${id}  ${LOOKS[state](state.padEnd(9))}  ${printable(tool)}  ${callerOf(approval)}${wants}${yours}\n`;
+  return `${id}  ${LOOKS[state](state.padEnd(9))}  ${printable(tool)}  ${printable(callerOf(approval.principal))}${wants}${yours}\n`;
 }
 
 /** Everything there is to know before one decides. Arguments are JSON, so that `"1"` and `1` are told apart. */
@@ -33,7 +34,7 @@ export function approvalStory(approval: ShownApproval, now: number): string {
   const lines = [
     `${pc.bold(printable(approval.tool))} on ${printable(approval.backend)}  ${LOOKS[state](state)}`,
     row('id', approval.id),
-    row('for', callerOf(approval)),
+    row('for', callerOf(approval.principal)),
     row('rules', approval.requirements.map(({ rule }) => rule).join(', ')),
     ...(open
       ? [row('needs', approval.needs), row('until', `${approval.expiresAt} (${timeLeft(approval.expiresAt, now)})`)]
@@ -78,10 +79,6 @@ function previewOf({ preview }: ShownApproval): string[] {
 function deliveryWords({ part, state, attempts, nextAttemptAt, error }: ShownApproval['deliveries'][number]): string {
   const tried = nextAttemptAt === undefined ? '' : `, tried ${attempts} times, next at ${nextAttemptAt}`;
   return `${part} ${state.replace('_', ' ')}${tried}${error === undefined ? '' : `: ${error}`}`;
-}
-
-export function callerOf({ principal: { subject, actor } }: Pick<ListedApproval, 'principal'>): string {
-  return printable(subject === actor ? subject : `${subject} via ${actor}`);
 }
 
 function row(name: string, value: string): string {

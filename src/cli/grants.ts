@@ -1,9 +1,10 @@
 // `sallyport grants`: access that was given for a while, in a terminal, over the API of a running broker.
 import { Command } from 'commander';
 import type { z } from 'zod';
+import { callerOf } from '../core/principal.ts';
 import { printable } from '../core/printable.ts';
 import type { grantSchema } from '../http-api-schema.ts';
-import { callerOf, timeLeft } from './approval-text.ts';
+import { timeLeft } from './approval-text.ts';
 import { colours as pc } from './colours.ts';
 import { wholeNumber } from './option-values.ts';
 import { printAnswer } from './people-answer.ts';
@@ -58,5 +59,5 @@ function grantLine(grant: ListedGrant, now: number): string {
   const { id, tool, uses, usesLeft, expiresAt, endedAt } = grant;
   const calls = `${String(usesLeft)} of ${String(uses)} calls left`;
   const left = endedAt === undefined ? `${calls}, ${timeLeft(expiresAt, now)} left` : `ended ${endedAt}, ${calls}`;
-  return `${id}  ${printable(tool)}  ${callerOf(grant)}  ${pc.dim(left)}\n`;
+  return `${id}  ${printable(tool)}  ${printable(callerOf(grant.principal))}  ${pc.dim(left)}\n`;
 }

@@ -1,8 +1,8 @@
 // Leases, principals and backends in words, for a terminal. Pure; what is returned may be printed as it is.
 import type { z } from 'zod';
+import { callerOf } from '../core/principal.ts';
 import { printable } from '../core/printable.ts';
 import type { backendListSchema, leaseListSchema, principalListSchema, stoppedSchema } from '../http-api-switches.ts';
-import { callerOf } from './approval-text.ts';
 import { colours as pc } from './colours.ts';
 
 type Principals = z.output<typeof principalListSchema>;
@@ -11,7 +11,7 @@ export function leaseLines({ leases }: z.output<typeof leaseListSchema>): string
   const lines = leases.map(({ id, backend, reference, principal, expiresAt, revokedAt, strandedAt }) => {
     const running = revokedAt === undefined ? pc.dim(`until ${expiresAt}`) : pc.yellow('revoked, ending');
     const ends = strandedAt === undefined ? running : pc.red('cannot be ended: its backend is declared no more');
-    return `${id}  ${printable(backend)}  ${printable(reference)}  ${callerOf({ principal })}  ${ends}\n`;
+    return `${id}  ${printable(backend)}  ${printable(reference)}  ${printable(callerOf(principal))}  ${ends}\n`;
   });
   return lines.join('');
 }
@@ -23,7 +23,7 @@ export function principalLines({ blocks, sessions }: Principals): string {
   const running = sessions.map(({ id, label, principal, lastSeenAt, blocked: block }) => {
     const state = block === undefined ? pc.green('running') : pc.red('blocked');
     const words = label === '' ? '' : `  ${printable(label)}`;
-    return `${state}  session ${id}${words}  ${callerOf({ principal })}  ${pc.dim(`last call ${lastSeenAt}`)}\n`;
+    return `${state}  session ${id}${words}  ${printable(callerOf(principal))}  ${pc.dim(`last call ${lastSeenAt}`)}\n`;
   });
   return [...blocked, ...running].join('');
 }

@@ -3,6 +3,7 @@ import type { Approval, ApprovalState, Review, ShownPreview } from '../core/appr
 import type { GrantLimits } from '../core/grants.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { MAX_REASON_CHARS } from '../core/limits.ts';
+import { callerOf } from '../core/principal.ts';
 import { html, type Html } from './html.ts';
 import { page, type Viewer } from './pages.ts';
 
@@ -63,7 +64,7 @@ function list(listed: readonly ListedApproval[], now: number): Html {
         <a href="/console/approvals/${approval.id}"><strong>${approval.tool}</strong></a>
         ${stateOf(approval.state)}<br />
         <span class="quiet"
-          >for ${callerOf(approval)}, ${ago(now - approval.requestedAt)}
+          >for ${callerOf(approval.principal)}, ${ago(now - approval.requestedAt)}
           ago${approval.state === 'pending' ? `; needs ${needs}; ${ago(approval.expiresAt - now)} left` : ''}</span
         >
       </li>`,
@@ -210,10 +211,6 @@ function reviewOf({ person, verdict, reason, at }: Review): Html {
 function stateOf(state: ApprovalState): Html {
   const { words, look } = STATES[state];
   return html`<span class="state ${look}">${words}</span>`;
-}
-
-function callerOf({ principal: { subject, actor } }: Approval): string {
-  return subject === actor ? subject : `${subject} via ${actor}`;
 }
 
 function time(at: number): Html {

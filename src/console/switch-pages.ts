@@ -2,6 +2,7 @@
 import type { Grant } from '../core/grants.ts';
 import type { LeaseRecord } from '../core/lease-records.ts';
 import { MAX_REASON_CHARS } from '../core/limits.ts';
+import { callerOf } from '../core/principal.ts';
 import { PRINCIPAL_KINDS, type SeenSession, type Switch } from '../core/switches.ts';
 import { html, type Html } from './html.ts';
 import { page, type Viewer } from './pages.ts';
@@ -178,10 +179,6 @@ function nameOf({ kind, name, issuer }: Switch): string {
 
 function becauseOf({ person, at, reason }: Switch): string {
   return `by ${person.name}, ${minute(at)}: ${reason}`;
-}
-
-function callerOf({ subject, actor }: { readonly subject: string; readonly actor: string }): string {
-  return subject === actor ? subject : `${subject} via ${actor}`;
 }
 
 function time(at: number): Html {

@@ -47,3 +47,8 @@ export class Principal implements PrincipalFacts {
     return new Principal(facts);
   }
 }
+
+/** In words, for people: on whose behalf, and through which agent where that is another. */
+export function callerOf({ subject, actor }: Pick<PrincipalFacts, 'subject' | 'actor'>): string {
+  return subject === actor ? subject : `${subject} via ${actor}`;
+}
