@@ -116,12 +116,9 @@ export class CallRecord {
       void this.#writeLater(late, finish);
       return this.#refusal(refusal, 'withheld');
     }
-    const delivered = (): void => {
+    return this.#ended(ending, () => {
       if (!tool.annotations.readOnly) this.#ports.repeated.delivered(id);
-    };
-    if ('refusal' in ending) return { ...this.#refusal(ending.refusal, ending.outcome), delivered };
-    this.#count(ending.outcome);
-    return { kind: 'result', invocation: id, result: ending.result, delivered };
+    });
   }
 
   /** What had no effect may be made again at once; a reply that tells of one is kept for whoever asks again. */
@@ -147,12 +144,7 @@ export class CallRecord {
     } catch (error) {
       return this.unlogged(error);
     }
-    const delivered = (): void => {
-      this.#ports.repeated.delivered(followed.invocation);
-    };
-    if ('refusal' in ending) return { ...this.#refusal(ending.refusal, ending.outcome), delivered };
-    this.#count(ending.outcome);
-    return { kind: 'result', invocation: this.#invocation.id, result: ending.result, delivered };
+    return this.#ended(ending, () => this.#ports.repeated.delivered(followed.invocation));
   }
 
   /** Stopped, with nothing in the log. */
@@ -209,6 +201,13 @@ export class CallRecord {
 
   #count(outcome: CountedCall['outcome'], code?: Refusal['code']): void {
     this.#ports.metrics.call({ tool: this.#tool?.name, outcome, code, doors: this.#watch.laps });
+  }
+
+  /** What is said of a call whose outcome is in the log. */
+  #ended(ending: Ending, delivered: () => void): Reply {
+    if ('refusal' in ending) return { ...this.#refusal(ending.refusal, ending.outcome), delivered };
+    this.#count(ending.outcome);
+    return { kind: 'result', invocation: this.#invocation.id, result: ending.result, delivered };
   }
 
   #refusal(refusal: Refusal, outcome: CountedCall['outcome'] = 'refused'): Reply {
