@@ -24,6 +24,7 @@ export interface HttpApiOptions {
   readonly authenticator: Pick<PeopleAuthenticator, 'authenticate'>;
   readonly desk: ApprovalDesk;
   readonly operators: OperatorDesk;
+  /** Who is blocked opens nothing here. Rejects with StoreError. */
   readonly isBlocked: Switches['isBlocked'];
   readonly erasures: Erasures;
   readonly reveals: Reveals;

@@ -1,16 +1,17 @@
 // The HTTP app, on bare node:http. What happens to a POST /mcp, in order: route, Host and Origin, identity from the
 // headers alone, body (bounded, strict), protocol. The token is passed to the credential door alone.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { ApprovalDesk } from './approval/approval-desk.ts';
 import type { Broker } from './core/broker.ts';
 import type { Cancellations } from './core/cancellations.ts';
-import type { Switches } from './core/switches.ts';
-import { HEADERS_TIMEOUT_MS, IDLE_CONNECTION_MS, MAX_BODY_BYTES, MAX_HEADER_BYTES } from './core/limits.ts';
-import { REQUEST_TIMEOUT_MS } from './core/limits.ts';
+import {
+  HEADERS_TIMEOUT_MS,
+  IDLE_CONNECTION_MS,
+  MAX_BODY_BYTES,
+  MAX_HEADER_BYTES,
+  REQUEST_TIMEOUT_MS,
+} from './core/limits.ts';
 import type { Logger } from './core/logger.ts';
-import { createHttpApi } from './http-api.ts';
-import type { Erasures } from './log/erasures.ts';
-import type { Reveals } from './masking/reveals.ts';
+import { createHttpApi, type HttpApiOptions } from './http-api.ts';
 import { createHttpConsole, type HttpConsoleOptions } from './http-console.ts';
 import { createHttpSlack, type SlackSide } from './http-slack.ts';
 import { readJsonBody } from './http-body.ts';
@@ -18,14 +19,12 @@ import { createGuard, type Names } from './http-guard.ts';
 import { PATIENCE, relay, sendJson, sendRpcError, type Patience } from './http-reply.ts';
 import type { Authenticator, TrustedIssuer } from './identity/authenticate.ts';
 import { challenge } from './identity/challenge.ts';
-import type { PeopleAuthenticator } from './identity/people-authenticator.ts';
 import {
   peopleResourceMetadata,
   protectedResourceMetadata,
   protectedResourceMetadataUrl,
 } from './identity/protected-resource.ts';
 import { createMcpHttp } from './mcp-http.ts';
-import type { OperatorDesk } from './switches/operator-desk.ts';
 import type { Waits } from './mcp.ts';
 
 /** One thing that must hold for calls to be served. */
@@ -58,16 +57,9 @@ export interface HttpOptions extends Names {
   readonly agentPatienceMs?: Readonly<Record<string, number>>;
 }
 
-export interface PeopleSide {
+export interface PeopleSide extends Omit<HttpApiOptions, 'publicUrl' | 'version'> {
   readonly issuer: string;
   readonly clientId: string;
-  readonly authenticator: Pick<PeopleAuthenticator, 'authenticate'>;
-  readonly desk: ApprovalDesk;
-  readonly operators: OperatorDesk;
-  /** Who is blocked opens nothing here. Rejects with StoreError. */
-  readonly isBlocked: Switches['isBlocked'];
-  readonly erasures: Erasures;
-  readonly reveals: Reveals;
   readonly console: Omit<HttpConsoleOptions, 'publicUrl' | 'desk' | 'operators' | 'isBlocked' | 'logger'>;
 }
 
