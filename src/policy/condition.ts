@@ -1,9 +1,24 @@
 // A rule's `when`: a CEL expression, parsed once, evaluated for each call it may concern.
-import { celEnv, isCelError, parse, plan, type CelEnv, type CelInput, type CelResult } from '@bufbuild/cel';
+import { celEnv, celMethod, CelScalar, isCelError, parse, plan } from '@bufbuild/cel';
+import type { CelEnv, CelInput, CelResult } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
 
+const { STRING, INT } = CelScalar;
+
+/** The library's own copies the whole text for each place: an argument of a megabyte would hold the broker for minutes. */
+function replace(this: string, found: string, by: string, most?: bigint): string {
+  let left = most === undefined || most < 0n ? Infinity : Number(most);
+  return this.replaceAll(found, () => (left-- > 0 ? by : found));
+}
+
 /** CEL's standard functions, and those on strings. */
-export const environment: CelEnv = celEnv({ funcs: strings });
+export const environment: CelEnv = celEnv({
+  funcs: [
+    ...strings.filter(({ name }) => name !== 'replace'),
+    celMethod('replace', STRING, [STRING, STRING], STRING, replace),
+    celMethod('replace', STRING, [STRING, STRING, INT], STRING, replace),
+  ],
+});
 
 export type Expression = ReturnType<typeof parse>['expr'];
 type Evaluate = (variables: Readonly<Record<string, CelInput>>) => CelResult;

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { parseCondition } from '../../../src/policy/condition.ts';
 import { PolicyDirectory, SOUND } from '../../support/policy-doubles.ts';
 
 const INPUT = `      order: { type: integer, minimum: 1 }
@@ -96,4 +97,20 @@ it('is held against every tool of its rule', async () => {
     SOUND.replace('[refund]', '[refund, other]').replace('rules:', '  other: { backend: shop, text: hello }\nrules:'),
   );
   expect(await directory.problems()).toEqual(['a.yaml:22:15: error: other has no argument "amount" (it has none)']);
+});
+
+it.each([
+  ['"hello hello".replace("he", "we") == "wello wello"'],
+  ['"hello hello".replace("he", "we", -1) == "wello wello"'],
+  ['"hello hello".replace("he", "we", 1) == "wello hello"'],
+  ['"hello hello".replace("he", "we", 0) == "hello hello"'],
+  ['"abc".replace("", "_") == "_a_b_c_"'],
+  ['"a.b".replace(".", "$&") == "a$&b"'],
+])('%s holds, as CEL says', (when) => {
+  expect(parseCondition(when).holds({})).toBe(true);
+});
+
+it('replaces what an agent has sent a hundred thousand times without holding anybody up', () => {
+  const path = '/'.repeat(200_000);
+  expect(parseCondition('path.replace("/", "::").size() == 400000').holds({ path })).toBe(true);
 });
