@@ -24,13 +24,11 @@ export interface PlainPayload {
 /** `time` in milliseconds since the Unix epoch. Throws TypeError where the entry has no canonical JSON. */
 export function prepareEntry(entry: NewEntry, time: number): PreparedEntry {
   const payload = preparePayload(entry);
-  const members: Record<string, Json> = {
-    ...(entry.body as unknown as JsonObject),
-    ...(entry.broker === undefined ? {} : { broker: entry.broker }),
-    ...(payload === undefined ? {} : { payload: describePayload(payload) }),
-    time: new Date(time).toISOString(),
-    v: ENTRY_VERSION,
-  };
+  const members: Record<string, Json> = { ...(entry.body as unknown as JsonObject) };
+  if (entry.broker !== undefined) members['broker'] = entry.broker;
+  if (payload !== undefined) members['payload'] = describePayload(payload);
+  members['time'] = new Date(time).toISOString();
+  members['v'] = ENTRY_VERSION;
   let before = '{';
   let after = '';
   for (const key of sortedKeys(members)) {
