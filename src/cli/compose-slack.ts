@@ -1,8 +1,6 @@
 // The part of the composition root that tells approvers in Slack, and hears what they click there.
 import { startDelivering } from '../approval/deliver.ts';
 import { shownRequest, type RequestOf } from '../approval/shown-request.ts';
-import { createSlackChannel } from '../approval/slack-channel.ts';
-import { createSlackClicks } from '../approval/slack-clicks.ts';
 import type { Config } from '../config.ts';
 import type { ApprovalRecords } from '../core/approval-records.ts';
 import type { Reviews } from '../core/approvals.ts';
@@ -28,14 +26,19 @@ interface Shared {
 }
 
 /** `clicks` is undefined where nobody decides in Slack. Disposing of `delivering` ends the deliveries. */
-export function openSlack(
+export async function openSlack(
   { slack, people, publicUrl }: Config,
   shared: Shared,
-): { readonly delivering: AsyncDisposable; readonly clicks: SlackSide | undefined } {
+): Promise<{ readonly delivering: AsyncDisposable; readonly clicks: SlackSide | undefined }> {
   const { store, log, approvals, deliveries, reviews, clock, logger } = shared;
+  // Slack's libraries are loaded only where somebody is told there.
+  const library = slack && {
+    ...(await import('../approval/slack-channel.ts')),
+    ...(await import('../approval/slack-clicks.ts')),
+  };
   const channel =
     slack &&
-    createSlackChannel({
+    library?.createSlackChannel({
       slack,
       publicUrl,
       clock,
@@ -50,8 +53,10 @@ export function openSlack(
     logger,
     random: Math.random,
   });
-  if (slack?.signingSecret === undefined || people === undefined) return { delivering, clicks: undefined };
-  const clicks = createSlackClicks({
+  if (slack?.signingSecret === undefined || library === undefined || people === undefined) {
+    return { delivering, clicks: undefined };
+  }
+  const clicks = library.createSlackClicks({
     slack,
     issuer: people.issuer,
     reviews,

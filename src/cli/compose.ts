@@ -222,7 +222,7 @@ export async function openBroker(config: Config, logger: Logger, env: Environmen
     failures,
   });
   const told = { store, log, approvals: approvalRecords, deliveries, reviews: approvals, requestOf, tool };
-  const { delivering, clicks } = openSlack(config, { ...told, clock, logger });
+  const { delivering, clicks } = await openSlack(config, { ...told, clock, logger });
   opening.use(delivering);
 
   const readinessChecks: OpenBroker['readinessChecks'] = () => [

@@ -56,10 +56,10 @@ export async function callHttp(operation: HttpOperation, call: ToolCall): Promis
       `${backend} declares no credential, and connections belong to a lease`,
     );
   }
-  if (signal.aborted) throw stoppedBy(signal);
   const request = requestOf(operation, call, lease);
   try {
-    const pool = poolOf(lease, backend, options, resolve);
+    const pool = await poolOf(lease, backend, options, resolve);
+    if (signal.aborted) throw stoppedBy(signal);
     const answer = await follow(pool, request, call, { origin, address });
     return { structured: await read(answer, operation, address) };
   } catch (error) {

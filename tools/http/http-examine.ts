@@ -2,7 +2,7 @@
 import type { Report } from '../../src/core/problem.ts';
 import type { DeclaredBackend } from '../tool-kind.ts';
 import type { Resolve } from './addresses.ts';
-import { openPool } from './connections.ts';
+import { loaded, openPool } from './connections.ts';
 import { discard } from './http-answer.ts';
 import type { HttpBackend } from './http-backend.ts';
 import { connectionError } from './http-errors.ts';
@@ -15,7 +15,7 @@ export async function examineHttp(
 ): Promise<void> {
   const { host, pathname } = new URL(options.url);
   try {
-    const pool = openPool(options, resolve);
+    const pool = openPool(await loaded(), options, resolve);
     try {
       // Any answer will do: without a credential it may well be a refusal.
       await discard(await pool.request({ method: 'HEAD', path: pathname, signal }));
