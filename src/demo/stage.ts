@@ -42,6 +42,8 @@ export interface Stage extends AsyncDisposable {
   readonly carrier: Carrier;
   /** Who may approve large refunds. */
   readonly approver: Approver;
+  /** Who may stop things. */
+  readonly admin: { readonly email: string; readonly password: string };
   /** Ten minutes long. */
   readonly agentToken: () => Promise<string>;
   /** All of the log, oldest first; also when the broker has stopped. */
@@ -54,6 +56,7 @@ export interface Stage extends AsyncDisposable {
 const HANDBOOK_SERVER = '@modelcontextprotocol/server-filesystem/dist/index.js';
 const AGENT = 'support-agent';
 const APPROVER = 'finn@shop.example';
+const ADMIN = 'paula@shop.example';
 /** Who the approver is in Slack. */
 const SLACK_USER = 'U0FINN';
 const RULES = 'rules.yaml';
@@ -81,7 +84,11 @@ export async function setStage(): Promise<Stage> {
   provider.registerBroker(publicUrl);
   const issuers = [{ issuer: provider.issuer }];
   const people = { issuer: provider.issuer, clientId: provider.peopleClientId };
-  const roles = { approver: { groups: ['finance'] } };
+  const roles = {
+    approver: { groups: ['finance'] },
+    admin: { groups: ['platform'] },
+    auditor: { groups: ['security'] },
+  };
   const files = { data: dataDirectory, policies: policiesDirectory };
   const inFinance = provider.people.get(APPROVER) ?? unknown(APPROVER);
   const { email, name } = inFinance;
@@ -109,6 +116,7 @@ export async function setStage(): Promise<Stage> {
       publicUrl,
       token: async () => (await provider.signIn(APPROVER, `${publicUrl}/api`)).accessToken,
     }),
+    admin: provider.people.get(ADMIN) ?? unknown(ADMIN),
     agentToken: () => provider.accessToken({ agent: AGENT }),
     readLog: async () => {
       using reader = openSqliteReader(join(dataDirectory, 'sallyport.db'));

@@ -4,7 +4,11 @@ export interface Addresses {
   /** The broker's MCP address. */
   readonly url: string;
   readonly issuer: string;
+  /** Of the console and the people's API. */
+  readonly publicUrl: string;
   readonly dataDirectory: string;
+  /** Who may stop things. */
+  readonly admin: { readonly email: string; readonly password: string };
   readonly clientId: string;
   readonly clientSecret: string;
   /** Of the agent, for ten minutes. */
@@ -25,7 +29,16 @@ export function tryIt(
     },
     {
       what: 'Read the log',
-      commands: [`${command} log list --data ${at.dataDirectory}`],
+      commands: [`${command} log list --data ${at.dataDirectory}`, `${command} log verify --data ${at.dataDirectory}`],
+    },
+    {
+      what: `Stop something: sign in as ${at.admin.email}, password ${at.admin.password}, here or at ${at.publicUrl}/console/switches`,
+      commands: [
+        `${command} login --url ${at.publicUrl}`,
+        `${command} leases list`,
+        `${command} principals block agent ${at.clientId} --reason "it went astray"`,
+        `${command} principals unblock agent ${at.clientId} --reason "its prompt is mended"`,
+      ],
     },
     {
       what: 'See who is logged in to the database, with a psql of your own: the lease has its role',

@@ -188,10 +188,20 @@ describe.skipIf(!existsSync('/proc/self/cmdline'))('the demo', { timeout: 120_00
       await expect
         .poll(async () => (await page.reload(), page.locator('article').innerText()))
         .toContain('let through');
+
+      await expect.poll(said, { timeout: 60_000, interval: 100 }).toContain('It is all still up');
+      const [, email = '', password = '', switches = ''] = /sign in as (\S+), password (\S+), here or at (\S+)/.exec(
+        said(),
+      )!;
+      await page.goto(switches);
+      await page.getByLabel('E-mail').fill(email);
+      await page.getByLabel('Password').fill(password);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.waitForURL(switches);
+      expect(await page.getByRole('main').innerText()).toContain('support-agent');
     } finally {
       await browser.close();
     }
-    await expect.poll(said, { timeout: 60_000, interval: 100 }).toContain('It is all still up');
     running.child.kill('SIGINT');
     expect(await running.ended, running.stderr()).toBe(0);
     expect(said()).not.toContain('FAILED');
