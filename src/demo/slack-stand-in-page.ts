@@ -2,9 +2,9 @@
 import type { StandInBlock } from './slack-stand-in-blocks.ts';
 import type { StandInDialog, StandInMessage, StandInUser } from './slack-stand-in.ts';
 
-const STYLE = `body{font:15px/1.45 sans-serif;max-width:44rem;margin:2rem auto;color:#1d1c1d}
+const STYLE = `body{font:15px/1.45 sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;color:#1d1c1d}
 article{border-top:1px solid #ddd;padding:1rem 0}pre{background:#f8f8f8;border:1px solid #ddd;padding:.5rem;white-space:pre-wrap}
-code{color:#c01343}textarea{width:100%}.told{background:#fffbe6;padding:.5rem}`;
+code{color:#c01343}textarea{width:100%;box-sizing:border-box}.told{background:#fffbe6;padding:.5rem}`;
 
 export function messagesPage(
   messages: readonly StandInMessage[],
@@ -14,7 +14,7 @@ export function messagesPage(
 ): string {
   const shown = messages.toReversed().map((message) => article(message, users));
   const told = ephemeral.map((text) => `<p class="told">Only visible to you: ${markup(text)}</p>`);
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Slack stand-in</title><style>${STYLE}</style>
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Slack stand-in</title><style>${STYLE}</style>
 <h1>#approvals</h1><p>A stand-in for Slack, on this machine only.</p>${dialogs.map(dialogOf).join('')}${told.join('')}${shown.join('')}</html>`;
 }
 
@@ -54,20 +54,24 @@ function blockOf({ type, text, label, optional, element, elements = [] }: StandI
   return `<p>${buttons.join(' ')}</p>`;
 }
 
-/** Slack's markup as far as it is used: code before all else, since nothing counts inside it. */
+/** Slack's markup as far as it is used: code before all else, since nothing counts inside it. Code may stand in what is bold. */
 function markup(text: string): string {
   const parts = text.split(/(```[\s\S]*?```|`[^`\n]*`)/);
   return parts
     .map((part) => {
-      if (part.startsWith('```')) return `<pre>${quoted(part.slice(3, -3).trim())}</pre>`;
-      if (part.startsWith('`')) return `<code>${quoted(part.slice(1, -1))}</code>`;
+      if (part.startsWith('```')) return `<pre>${verbatim(part.slice(3, -3).trim())}</pre>`;
+      if (part.startsWith('`')) return `<code>${verbatim(part.slice(1, -1))}</code>`;
       return quoted(part)
         .replaceAll(/<!date\^\d+\^[^|>]*\|([^>]*)>/g, '$1')
         .replaceAll(/<(https?:[^|>]+)\|([^>]*)>/g, '<a href="$1">$2</a>')
-        .replaceAll(/\*([^*\n]+)\*/g, '<b>$1</b>')
         .replaceAll('\n', '<br>');
     })
-    .join('');
+    .join('')
+    .replaceAll(/\*((?:(?!<br>|<pre>)[^*])+)\*/g, '<b>$1</b>');
+}
+
+function verbatim(text: string): string {
+  return quoted(text).replaceAll('*', '&#42;');
 }
 
 /** Slack's text is escaped already, but for quotation marks; its own links and dates are not text. */
