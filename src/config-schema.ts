@@ -16,7 +16,12 @@ const ENTRIES_WITH_PAYLOADS = ['intent', 'outcome', 'refused', 'approval.request
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
-const url = z.url({ protocol: /^https?$/, error: 'expected an address such as https://broker.example.com' });
+// Without `abort`, the checks that follow would be run on what is no address.
+const url = z.url({
+  protocol: /^https?$/,
+  abort: true,
+  error: 'expected an address such as https://broker.example.com',
+});
 const securedUrl = url.refine((text) => new URL(text).protocol === 'https:' || isLoopback(new URL(text).hostname), {
   error: "expected https\nkeys fetched over plain http could be anybody's; only loopback addresses may do without",
 });

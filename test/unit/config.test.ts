@@ -163,6 +163,12 @@ describe('a configuration', () => {
     ]);
   });
 
+  it('says of an issuer that is no address what is expected, and of https no more than it must', () => {
+    expect(problems('issuers: [{ issuer: nonsense, audience: a }]\n')).toEqual([
+      'sallyport.yaml:1:21: error: expected an address such as https://broker.example.com',
+    ]);
+  });
+
   it('asks for names where there is more than one issuer', () => {
     const text = `${ONE_ISSUER}  - issuer: https://id.example.com\n    name: b\n  - { issuer: https://c.example.com, name: b }\n`;
     expect(problems(text)).toEqual([
