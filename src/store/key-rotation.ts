@@ -2,7 +2,8 @@
 import { createPrivateKey } from 'node:crypto';
 import { open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KeyFileError, keyId, newSecret, newSigningKey, readLines, verifyingKey } from './keys.ts';
+import { KeyFileError, isMissing, keyId, newSecret, newSigningKey, readLines, verifyingKey } from './keys.ts';
+import type { Lines } from './keys.ts';
 
 /** Keys that can be replaced. `sealed` says where what they seal is kept; the others sign. */
 export const ROTATABLE = {
@@ -27,7 +28,7 @@ export interface KeyOnFile {
 
 /** The ids of a purpose's keys, the current one first. Throws KeyFileError where the file must not be used. */
 export async function keysOnFile(directory: string, purpose: string): Promise<readonly KeyOnFile[]> {
-  const lines = await readLines(join(directory, `${purpose}.key`));
+  const lines = await keptLines(join(directory, `${purpose}.key`));
   return lines.map((line, index) => ({ id: idOf(purpose, line), current: index === 0 }));
 }
 
@@ -39,7 +40,7 @@ export async function rotateKey(directory: string, purpose: Rotatable, given?: s
   const file = join(directory, `${purpose}.key`);
   const line = given === undefined ? newKey(purpose) : checkGiven(purpose, given);
   await rewrite(file, async () => {
-    const [newest, ...older] = await readLines(file);
+    const [newest, ...older] = await keptLines(file);
     if ([newest, ...older].some((other) => idOf(purpose, other) === idOf(purpose, line))) {
       throw new KeyFileError(`${file} holds this key already`);
     }
@@ -53,11 +54,23 @@ export async function retireKeys(directory: string, purpose: Rotatable): Promise
   const file = join(directory, `${purpose}.key`);
   const gone: string[] = [];
   await rewrite(file, async () => {
-    const [newest, ...older] = await readLines(file);
+    const [newest, ...older] = await keptLines(file);
     gone.push(...older.map((line) => idOf(purpose, line)));
     return [newest];
   });
   return gone;
+}
+
+/** A broker makes its keys; whoever looks after them has to find them there. */
+async function keptLines(file: string): Promise<Lines> {
+  try {
+    return await readLines(file);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    throw new KeyFileError(
+      `there is no ${file}; name the directory of the broker with --data, or its configuration with --config`,
+    );
+  }
 }
 
 function newKey(purpose: Rotatable): string {
@@ -91,11 +104,14 @@ function idOf(purpose: string, line: string): string {
 
 /** Replaces the file, whole or not at all. One at a time. */
 async function rewrite(file: string, lines: () => Promise<readonly string[]>): Promise<void> {
+  await keptLines(file);
   const draft = `${file}.new`;
   const handle = await open(draft, 'wx', 0o600).catch((error: unknown) => {
     const why = (error as NodeJS.ErrnoException).code;
     throw new KeyFileError(
-      why === 'EEXIST' ? `${draft} is there: another rotation runs, or was cut; remove it` : `${draft}: ${String(why)}`,
+      why === 'EEXIST'
+        ? `${draft} is there: another rotation runs, or was cut; remove it`
+        : `${draft} cannot be written: ${String(why)}`,
     );
   });
   try {

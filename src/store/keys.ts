@@ -157,6 +157,6 @@ export function keyId(line: string): string {
   return createHash('sha256').update(Buffer.from(line, 'base64url')).digest('hex').slice(0, 8);
 }
 
-function isMissing(error: unknown): boolean {
+export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newSalt, seal, unseal } from '../../../src/core/sealing.ts';
+import { keysOnFile, retireKeys, rotateKey } from '../../../src/store/key-rotation.ts';
 import { KeyFileError, loadKeys, readPayloadKeys } from '../../../src/store/keys.ts';
 
 let directory: string;
@@ -67,5 +68,17 @@ describe('keys', () => {
     expect(await readPayloadKeys(directory)).toBeUndefined();
     const { payload } = await loadKeys(directory);
     expect((await readPayloadKeys(directory))?.current).toBe(payload.current);
+  });
+});
+
+describe('keys that are not there', () => {
+  test.each([
+    ['listed', (at: string) => keysOnFile(at, 'payload')],
+    ['rotated', (at: string) => rotateKey(at, 'payload')],
+    ['retired', (at: string) => retireKeys(at, 'payload')],
+  ])('are not %s: whoever asks is told where they were looked for', async (_, ask) => {
+    const error: unknown = await ask(directory).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(KeyFileError);
+    expect((error as Error).message).toContain(`there is no ${join(directory, 'payload.key')}`);
   });
 });
