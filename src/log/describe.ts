@@ -23,7 +23,7 @@ export function gistOf(body: JsonObject): string {
     named('lease', body['lease']),
     body['type'] === 'lease.issued' ? named('by', body['provider']) : '',
     stoppedOf(body),
-    textOf(body['reference']),
+    word(body['reference']),
     named('until', body['expires']),
     named('because of', body['reason']),
     named('its credential is good until', body['validUntil']),
