@@ -1,5 +1,6 @@
 // Tells the demo's story in the terminal. Colours only where somebody looks at it. Effectful: prints.
 import type { Colours } from '../cli/colours.ts';
+import { printable } from '../core/printable.ts';
 import type { FollowedCall } from './followed-call.ts';
 
 /** Where the story goes, and its colours. */
@@ -58,7 +59,7 @@ export function narrator(audience: Audience): Narrator {
         const name = reference === provider ? provider : `${provider} ${c.cyan(reference)}`;
         fact('lease', `${name} on ${call.lease.backend}, made for this session, until ${expires}`);
       }
-      fact('agent saw', shortened(call.shown));
+      fact('agent saw', shortened(printable(call.shown.replaceAll(/\s+/g, ' '))));
       const masked = Object.entries(call.outcome?.masked ?? {}).map(([path, count]) => `${path} (${String(count)})`);
       if (masked.length > 0) fact('masked', masked.join(', '));
       for (const line of logLines(call)) fact('log', line);
