@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // The process edge: which command was asked for, and what its failure means to the shell.
+import './cli/node-version.ts';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
-import { EXIT, explainFailure } from './cli/terminal.ts';
+import { EXIT, endWithReader, explainFailure } from './cli/terminal.ts';
 import { version } from './cli/version.ts';
 
 // The parser of SQL is WebAssembly: optimising its code takes half a gigabyte for a while, and it is used at load alone.
@@ -32,6 +33,9 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   log: async () => (await import('./cli/log.ts')).logCommand(),
 };
 
+/** They end what they started before they end, whoever listens. */
+const HOLDING = ['demo', 'serve', 'stdio'];
+
 const program = new Command('sallyport')
   .description('A guarded tool broker: the safe way for AI agents to touch real systems.')
   .version(version)
@@ -40,6 +44,7 @@ const program = new Command('sallyport')
   .showSuggestionAfterError();
 
 const asked = process.argv[2] ?? '';
+if (!HOLDING.includes(asked)) endWithReader(process.stdout);
 const wanted = COMMANDS[asked] === undefined ? Object.values(COMMANDS) : [COMMANDS[asked]];
 for (const load of wanted) program.addCommand(withOurExitCodes(await load()));
 

@@ -1,5 +1,5 @@
 // `sallyport explain`: what would become of a call, door by door. Nothing is verified, leased or called.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { colours as pc } from './colours.ts';
 import { type Config, readConfig } from '../config.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../core/json.ts';
@@ -31,12 +31,12 @@ export function explainCommand(): Command {
   return new Command('explain')
     .summary('tell what would become of a call')
     .description('Tells what would become of a call, door by door, and which rule decides. Nothing is called.')
-    .argument('<tool>')
+    .argument('<tool>', 'as the policy files name it')
     .argument('[arguments...]', 'key=value; JSON where the argument is not text')
     .requiredOption('--as <subject>', 'on whose behalf the call is made')
     .option('--agent <name>', 'the agent that acts', 'agent')
-    .option('--groups <list>', 'groups, separated by commas', list, [])
-    .option('--scopes <list>', 'scopes, separated by commas', list, [])
+    .addOption(new Option('--groups <list>', 'groups, separated by commas').argParser(list).default([], 'none'))
+    .addOption(new Option('--scopes <list>', 'scopes, separated by commas').argParser(list).default([], 'none'))
     .option('--claims <json>', 'further claims of the token, as a JSON object', jsonObject)
     .option('--issuer <issuer>', 'name or address of the issuer (default: the only one of the configuration)')
     .option('--at <time>', 'when the call is made, such as 2026-11-23T03:00Z (default: now)', time)

@@ -13,7 +13,9 @@ interface KeysOptions extends PlaceOptions {
 }
 
 export function keysCommand(): Command {
-  const keys = new Command('keys').description('rotate the keys of a deployment');
+  const keys = new Command('keys')
+    .summary('rotate the keys of a deployment')
+    .description('Shows the keys of a deployment, and replaces them. Restart the brokers afterwards.');
   for (const command of [listCommand(), rotateCommand(), retireCommand()]) {
     keys.addCommand(command.exitOverride().showHelpAfterError('(try --help)'));
   }

@@ -1,6 +1,6 @@
 // `sallyport log list`: entries that match, oldest first, one a line.
 import { setTimeout as delay } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { colours as pc } from './colours.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { EntryFilter, WrittenEntry } from '../core/log-source.ts';
@@ -11,6 +11,7 @@ import { allEntries } from './log-steps.ts';
 import { moment, wholeNumber } from './option-values.ts';
 
 const FOLLOW_INTERVAL_MS = 250;
+const OUTCOMES = ['succeeded', 'failed', 'unknown', 'withheld', 'cancelled', 'refused'];
 
 interface ListOptions extends PlaceOptions, Omit<EntryFilter, 'afterSeq'> {
   readonly limit: number;
@@ -56,11 +57,11 @@ function withFilters(command: Command): Command {
     .option('--since <time>', 'from this time on (2026-11-23, 2026-11-23T21:00Z, or 15m, 2h, 3d ago)', moment)
     .option('--until <time>', 'before this time', moment)
     .option('--principal <name>', 'subject or agent')
-    .option('--tool <name>')
-    .option('--outcome <word>', 'succeeded, failed, unknown, withheld, cancelled or refused')
+    .option('--tool <name>', 'calls of this tool')
+    .addOption(new Option('--outcome <word>', 'how a call ended').choices(OUTCOMES))
     .option('--rule <id>', 'decided by this rule')
-    .option('--session <id>')
-    .option('--invocation <id>')
+    .option('--session <id>', 'of this session')
+    .option('--invocation <id>', 'of this call')
     .option('--type <type>', 'such as intent, outcome, lease.issued')
     .option('--text <words>', 'anywhere in the entry');
 }

@@ -21,7 +21,8 @@ export function proveCommand(): Command {
       const tree = readLogTree(place.reader);
       const [entry] = await place.source.entries({ afterSeq: seq - 1 }, 1);
       const latest = await tree.latest();
-      if (entry?.seq !== seq) throw new UsageError(`the log has no entry ${seq}`);
+      if (entry?.seq !== seq)
+        throw new UsageError(`the log has no entry ${seq}`, 'List what there is: sallyport log list');
       if (latest === undefined || latest.size < seq) {
         throw new UsageError(`no checkpoint covers entry ${seq} yet`, 'A running broker writes one within a second.');
       }

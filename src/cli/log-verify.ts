@@ -1,5 +1,5 @@
 // `sallyport log verify`: whether the log, or a proof from it, is what was signed.
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { colours as pc } from './colours.ts';
 import { line } from './log-list.ts';
 import { StoreError } from '../core/errors.ts';
@@ -26,8 +26,8 @@ const MAX_SHOWN = 10;
 export function verifyCommand(): Command {
   return withPlace(new Command('verify'))
     .description('derive every hash again, and find any change, removal, insertion or reordering')
-    .option('--checkpoint <file>', 'also hold it against a checkpoint kept elsewhere (repeatable)', collect, [])
-    .option('--key <key>', 'public key of the log, or a file with it (repeatable)', collect, [])
+    .addOption(repeatable('--checkpoint <file>', 'also hold it against a checkpoint kept elsewhere'))
+    .addOption(repeatable('--key <key>', 'public key of the log, or a file with it'))
     .option('--copy <file>', 'verify an exported log instead of the store')
     .option('--proof <file>', 'check a proof instead, which needs nothing but the key')
     .option('--json', 'the findings as JSON')
@@ -77,7 +77,8 @@ async function openCopy(options: VerifyOptions, opened: AsyncDisposableStack) {
   try {
     return { copy: await openExport(copy), payloadKeys: await payloadKeysOf(options) };
   } catch (error) {
-    throw new UsageError(`--copy ${copy}: ${error instanceof Error ? error.message : String(error)}`);
+    const hint = 'It must be a file that `sallyport log export` wrote.';
+    throw new UsageError(`--copy ${copy}: ${error instanceof Error ? error.message : String(error)}`, hint);
   }
 }
 
@@ -122,6 +123,8 @@ function report(found: Verification, ms: number): string {
   return lines.join('\n') + '\n';
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
+function repeatable(flags: string, description: string): Option {
+  return new Option(flags, `${description} (repeatable)`)
+    .argParser((value: string, before: readonly string[]) => [...before, value])
+    .default([], 'none');
 }

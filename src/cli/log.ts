@@ -22,7 +22,9 @@ const COMMANDS = [
 ];
 
 export function logCommand(): Command {
-  const log = new Command('log').description('read and prove the log');
+  const log = new Command('log')
+    .summary('read and prove the log')
+    .description('Reads the log, proves it, and erases what is kept beside it.');
   for (const command of COMMANDS) log.addCommand(command().exitOverride().showHelpAfterError('(try --help)'));
   return log;
 }

@@ -28,7 +28,7 @@ export function maskCommand(): Command {
     .description(
       'Reads a result as JSON and tells what of it would leave, and which path took what. Nothing is called.',
     )
-    .argument('<tool>')
+    .argument('<tool>', 'as the policy files name it')
     .option('--policies <dir>', 'directory of policy files (default: that of the configuration, else policies)')
     .option('--config <file>', 'configuration file (default: sallyport.yaml, where there is one)')
     .option('--json', 'as one JSON document')

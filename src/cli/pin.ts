@@ -39,7 +39,7 @@ export function pinCommand(): Command {
     .description(
       'Asks an upstream MCP server for its tools, shows what differs from the pinned definitions, and pins what was shown.',
     )
-    .argument('<backend>')
+    .argument('<backend>', 'as the policy files name it')
     .option('--yes', 'pin without asking')
     .option('--policies <dir>', 'directory of policy files (default: that of the configuration, else policies)')
     .option('--config <file>', 'configuration file (default: sallyport.yaml, where there is one)')

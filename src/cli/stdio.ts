@@ -16,13 +16,13 @@ export function stdioCommand(): Command {
   return new Command('stdio')
     .summary('run the broker for one agent over stdin and stdout')
     .description(
-      'Runs the broker for one agent over stdin and stdout, until stdin closes. The agent’s access token comes from\n' +
-        'SALLYPORT_TOKEN, from SALLYPORT_TOKEN_FILE (read again for every call), or from its issuer with\n' +
+      'Runs the broker for one agent over stdin and stdout, until stdin closes. The agent’s access token comes ' +
+        'from SALLYPORT_TOKEN, from SALLYPORT_TOKEN_FILE (read again for every call), or from its issuer with ' +
         'SALLYPORT_CLIENT_ID and SALLYPORT_CLIENT_SECRET. It is verified like any other.',
     )
     .option('--config <file>', 'configuration file', 'sallyport.yaml')
     .option('--data <dir>', 'directory of embedded state and keys (default: .sallyport beside the configuration)')
-    .option('--policies <dir>', 'directory of policy files')
+    .option('--policies <dir>', 'directory of policy files (default: policies beside the configuration)')
     .action((options: { config: string } & ConfigOverrides) => stdio(options));
 }
 

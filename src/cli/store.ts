@@ -19,6 +19,12 @@ export function storeCommand(): Command {
     )
     .requiredOption('--broker-role <name>', 'the role the brokers log in with; it must exist')
     .action(async ({ ownerUrl, brokerRole }: InitOptions) => {
+      if (!/^postgres(ql)?:\/\//.test(ownerUrl)) {
+        throw new UsageError(
+          '--owner-url is no address of a Postgres',
+          'Such as postgres://OWNER:PASSWORD@HOST/DATABASE.',
+        );
+      }
       try {
         await initPostgresStore(ownerUrl, brokerRole);
       } catch (error) {
@@ -29,6 +35,7 @@ export function storeCommand(): Command {
       process.stdout.write(`${pc.green('ready')}: brokers may log in as ${brokerRole}\n`);
     });
   return new Command('store')
-    .description('prepare a shared store')
+    .summary('prepare a store that several brokers share')
+    .description('Prepares a Postgres that several brokers share.')
     .addCommand(init.exitOverride().showHelpAfterError('(try --help)'));
 }

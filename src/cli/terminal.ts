@@ -1,11 +1,13 @@
 // What a command says when it cannot go on, and the exit codes of the program.
+import type { Writable } from 'node:stream';
 import { colours, errorColours } from './colours.ts';
 import { StoreError } from '../core/errors.ts';
 import { ConfigurationError, type Problem } from '../core/problem.ts';
 import { TamperedError } from '../log/checkpoints.ts';
 import { KeyFileError } from '../store/keys.ts';
 
-export const EXIT = { good: 0, no: 1, usage: 2, fault: 70 } as const;
+/** `unread` is what a shell reports of a program that a closed pipe ended. */
+export const EXIT = { good: 0, no: 1, usage: 2, fault: 70, unread: 141 } as const;
 
 /** The user can mend it: one sentence that says what is wrong, one that says what to do. */
 export class UsageError extends Error {
@@ -16,6 +18,14 @@ export class UsageError extends Error {
     this.name = 'UsageError';
     this.hint = hint;
   }
+}
+
+/** Ends the program quietly once nobody reads on, as `| head` does: for commands that hold nothing open. */
+export function endWithReader(output: Writable): void {
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.unread);
+  });
 }
 
 /** Says on stderr what stopped the program, and returns its exit code. */

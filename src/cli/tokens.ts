@@ -22,7 +22,7 @@ export function tokensCommand(): Command {
 
 function revealCommand(): Command {
   return withBroker(new Command('reveal'))
-    .description('show what a token stands for; where that takes two people, waits until another one agrees')
+    .description('show what a token stands for; where that takes two people, wait until another one agrees')
     .argument('<token>', 'as it stands in a result or in the log')
     .requiredOption('--reason <words>', 'why; it stands in the log')
     .option('--json', 'as JSON')
@@ -37,7 +37,7 @@ function revealCommand(): Command {
 function approveCommand(): Command {
   return withBroker(new Command('approve'))
     .description('agree that somebody else sees what a token stands for')
-    .argument('<request>', 'its id')
+    .argument('<request>', 'id of the request, which `tokens reveal` prints')
     .option('--json', 'as JSON')
     .action(async (request: string, options: Options) => {
       printAnswer(options, await callApi(options, `${requestPath(request)}/approval`, {}), () => 'approved\n');

@@ -27,6 +27,8 @@ export async function runDemo({ exit, json }: DemoOptions): Promise<number> {
   using stop = stopRequest();
   const out = json ? process.stderr : process.stdout;
   const tell = narrator({ write: (text) => void out.write(text), colours: coloursOf(out) });
+  // The story goes on where nobody reads it: what was started must be ended.
+  out.on('error', () => undefined);
   const failed: string[] = [];
   const passes = ({ text, problem }: Check): void => {
     tell.check(text, problem);
