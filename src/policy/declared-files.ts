@@ -79,7 +79,12 @@ async function policyFileNames(
     const directories = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
     return { names: names.sort(), directories: directories.map(({ name }) => join(directory, name)) };
   } catch (error) {
-    problems.push({ ...at, severity: 'error', message: `the policy directory cannot be read: ${errorCode(error)}` });
+    const code = errorCode(error);
+    const [message, hint] =
+      code === 'ENOENT'
+        ? ['there is no such policy directory', 'create it, or name another']
+        : [`the policy directory cannot be read: ${code}`, 'let the broker read it, or name another'];
+    problems.push({ ...at, severity: 'error', message, hint });
     return { names: [], directories: [] };
   }
 }
