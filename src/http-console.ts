@@ -53,14 +53,17 @@ const HEADERS = new Map([
   ['Cross-Origin-Resource-Policy', 'same-origin'],
 ]); // prettier-ignore
 
+/** What the session's cookie holds. */
+type SignedIn = Omit<Viewer, 'roles'>;
+
 /** @returns what answers every request under /console; `refusal` are the words of Host and Origin, where they do not hold */
 export function createHttpConsole(options: HttpConsoleOptions): HttpMount {
   const { publicUrl, desk, operators, signIn, session, attempt, clock, logger } = options;
   const context = { desk, operators, clock };
 
   async function viewerOf(request: IncomingMessage): Promise<Viewer | undefined> {
-    const content = await session.read(request.headers.cookie);
-    return content as unknown as Viewer | undefined;
+    const content = (await session.read(request.headers.cookie)) as unknown as SignedIn | undefined;
+    return content && { ...content, roles: desk.rolesOf(content.person) };
   }
 
   async function beginSignIn(response: ServerResponse, to: string): Promise<void> {
@@ -79,8 +82,8 @@ export function createHttpConsole(options: HttpConsoleOptions): HttpMount {
       return;
     }
     const person = await signIn.finish(url, begun);
-    const viewer = { person, csrf: randomBytes(18).toString('base64url') };
-    const cookie = await session.write(viewer as unknown as JsonObject);
+    const signedIn: SignedIn = { person, csrf: randomBytes(18).toString('base64url') };
+    const cookie = await session.write(signedIn as unknown as JsonObject);
     if (cookie === undefined) {
       const words = `You are in ${person.groups.length} groups, more than a browser can be given to remember. Use \`sallyport login\` instead, or ask for fewer groups in what the issuer tells this broker.`;
       send(response, 400, messagePage('You are not signed in', words, again(LIST)));

@@ -1,5 +1,5 @@
 // The console's pages: plain HTML without scripts. Pure.
-import type { Person } from '../core/approval.ts';
+import type { Person, Role } from '../core/approval.ts';
 import { html, type Html } from './html.ts';
 
 /** Who looks, and what their forms must bring along. */
@@ -7,6 +7,7 @@ export interface Viewer {
   readonly person: Person;
   /** Against requests that another site makes a browser send. */
   readonly csrf: string;
+  readonly roles: readonly Role[];
 }
 
 export function page(title: string, body: Html, viewer: Viewer | undefined): string {
@@ -30,7 +31,7 @@ export function page(title: string, body: Html, viewer: Viewer | undefined): str
         <header>
           <nav>
             <a href="/console/approvals">Sallyport approvals</a> <a href="/console/grants">Access for a while</a>
-            <a href="/console/switches">Switches</a>
+            ${viewer?.roles.some((role) => role === 'admin' || role === 'auditor') === true ? html`<a href="/console/switches">Switches</a>` : ''}
           </nav>
           ${signedIn}
         </header>

@@ -36,6 +36,8 @@ export interface Stage extends AsyncDisposable {
   readonly dataDirectory: string;
   /** Superuser of the shop's database. */
   readonly databaseUrl: string;
+  /** What the example policies refer to. */
+  readonly shopSettings: Readonly<Record<'SHOP_DATABASE_URL' | 'SHOP_ADMIN_URL', string>>;
   readonly clientId: string;
   readonly clientSecret: string;
   readonly shop: ShopWitness;
@@ -72,9 +74,10 @@ export async function setStage(): Promise<Stage> {
   provider.registerResource(carrier.url);
   const exchange = provider.registerAgent({ clientId: 'sallyport-broker', groups: [] });
 
+  const shopSettings = { SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl };
   // The names that the policies refer to.
   const env = {
-    ...{ SHOP_DATABASE_URL: shop.databaseUrl, SHOP_ADMIN_URL: shop.adminUrl },
+    ...shopSettings,
     ...{ OIDC_ISSUER: provider.issuer, CARRIER_URL: carrier.url, CARRIER_CLIENT_SECRET: exchange.clientSecret },
     HANDBOOK_SERVER: fileURLToPath(import.meta.resolve(HANDBOOK_SERVER)),
   };
@@ -107,7 +110,7 @@ export async function setStage(): Promise<Stage> {
     url: broker.url,
     publicUrl,
     issuer: provider.issuer,
-    ...{ policiesDirectory, dataDirectory, databaseUrl, clientId, clientSecret },
+    ...{ policiesDirectory, dataDirectory, databaseUrl, shopSettings, clientId, clientSecret },
     slackUrl: slack.url,
     shop: shopWitness(databaseUrl),
     carrier,

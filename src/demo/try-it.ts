@@ -15,6 +15,8 @@ export interface Addresses {
   readonly token: string;
   /** Superuser of the shop's database. */
   readonly databaseUrl: string;
+  /** What the example policies refer to. */
+  readonly shopSettings: Readonly<Record<string, string>>;
 }
 
 /** `command` is how this program was started, such as `npx sallyport`. */
@@ -52,6 +54,16 @@ export function tryIt(
         `export SALLYPORT_URL=${at.url} OIDC_ISSUER=${at.issuer}`,
         `export OIDC_CLIENT_ID=${at.clientId} OIDC_CLIENT_SECRET=${at.clientSecret}`,
       ],
+    },
+    {
+      what: 'Let a client that reads mcp.json start a broker of its own over this shop: it takes these lines from .env',
+      commands: Object.entries({
+        OIDC_ISSUER: at.issuer,
+        SALLYPORT_URL: at.url,
+        SALLYPORT_CLIENT_ID: at.clientId,
+        SALLYPORT_CLIENT_SECRET: at.clientSecret,
+        ...at.shopSettings,
+      }).map(([name, value]) => `${name}='${value}'`),
     },
   ];
 }

@@ -44,6 +44,7 @@ async function change(page: Page, label: string, reason: string): Promise<void> 
 describe('the switches of the console', () => {
   it('let an admin block, unblock, disable, enable and revoke, each with a reason', async () => {
     const { context, page } = await signedIn('paula@shop.example', '/console/switches');
+    expect(await page.getByRole('navigation').innerText()).toContain('Switches');
     for (const empty of ['Nobody is blocked.', 'No session runs.', 'No lease is open.'])
       expect(await main(page)).toContain(empty);
     const { reply } = await refunds.ask();
@@ -96,6 +97,7 @@ describe('the switches of the console', () => {
     await sam.context.close();
     const finn = await signedIn('finn@shop.example', '/console/grants');
     expect(await main(finn.page)).toContain('No access that you may see');
+    expect(await finn.page.getByRole('navigation').innerText()).not.toContain('Switches');
     expect((await finn.page.goto(`${broker.publicUrl}/console/switches`))?.status()).toBe(403);
     await finn.context.close();
   });
