@@ -13,6 +13,8 @@ import { prepareEntry } from './entry-form.ts';
 import { monotonicMs } from './sqlite-protocol.ts';
 import type { FromWorker, Lost, SubmittedChange, ToWorker, WorkerOptions } from './sqlite-protocol.ts';
 
+/** So many go to the thread together: it commits the first ones while the loop prepares the next, and both are busy. */
+const CHANGES_AT_ONCE = 16;
 /** The thread gives a change up this long before the caller does, so that "nothing was kept" stays true. */
 const THREAD_MARGIN_MS = 500;
 /** What SQLite is asked, when it failed, to find out whether it takes changes again. */
@@ -88,6 +90,7 @@ class SqliteStore implements Store {
     const first = await this.#submit(this.#changes, bytes, (id, deadline) => {
       if (this.#outbox.length === 0) setImmediate(() => this.#flush());
       this.#outbox.push({ id, deadline: deadline - THREAD_MARGIN_MS, statements, entries: prepared });
+      if (this.#outbox.length >= CHANGES_AT_ONCE) this.#flush();
     });
     return prepared.map((_, index) => first + index);
   }
